@@ -1,0 +1,52 @@
+# Everything a developer types. `make help` prints itself from the `##` comments.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PY_DIRS := service tests benchmarks tools
+MYPY_DIRS := service tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lint types imports policy prove bench lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install everything under this folder: .venv, .tools/opa, var/
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed; install it, or set PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) tools/setup.py
+
+run: setup ## set up, then start the service on 127.0.0.1:8282 with development keys
+	@exec $(BIN)/counterfoil serve --dev
+
+test: setup ## all tests, in parallel, offline
+	@$(BIN)/pytest -n auto -m "not e2e and not prove"
+
+check: setup lint types imports policy test ## all that must pass: lint, types, imports, policy, tests
+
+lint: setup ## ruff, and the house's own size limits
+	@$(BIN)/ruff check --quiet $(wildcard $(PY_DIRS))
+	@$(BIN)/ruff format --check --quiet $(wildcard $(PY_DIRS))
+	@$(BIN)/python tools/file_length.py
+
+types: setup ## mypy --strict, tests included
+	@$(BIN)/mypy $(wildcard $(MYPY_DIRS))
+
+imports: setup ## imports point inwards; the core stays pure
+	@$(BIN)/lint-imports
+
+policy: setup ## the Rego policy: format, strict check, tests, coverage
+	@$(BIN)/counterfoil policy check
+	@$(BIN)/counterfoil policy test
+
+prove: setup ## the long proofs; writes docs/evidence/*.json
+	@$(BIN)/pytest -n0 -m prove
+
+bench: setup ## this service beside OPA alone, on this machine
+	@$(BIN)/python benchmarks/run.py
+
+lock: setup ## renew requirements/*.txt from pyproject.toml
+	@$(BIN)/python tools/lock.py
+
+clean: ## remove what set-up made, but not var/ (keys and ledger)
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
