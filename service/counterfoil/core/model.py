@@ -1,0 +1,236 @@
+"""The words of the product as frozen values (STYLE §3). Values in, values out; no I/O.
+
+Times are seconds since the epoch (UTC) as `float` or RFC 3339 text where named so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+JsonValue: TypeAlias = (
+    "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+)
+JsonObject: TypeAlias = Mapping[str, JsonValue]
+Permission: TypeAlias = JsonObject
+"""One exact right, an RFC 9396 object of `schemas/permission_<type>.json`, with `operations`."""
+
+
+class Effect(StrEnum):
+    """What was decided. Nothing but `ALLOW` permits anything."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    NEEDS_APPROVAL = "needs_approval"
+
+
+class Enforcement(StrEnum):
+    """Whether the hook must hold to the effect; the service's configuration says so."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The person: who vouches (`issuer`), the vouched name (`sub`), and groups."""
+
+    issuer: str
+    sub: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """The registered agent that acts for the subject (RFC 8693 `act`, outermost)."""
+
+    issuer: str
+    sub: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """All that a verified credential says. Only `identity/` makes one."""
+
+    tenant: str
+    subject: Subject
+    actor: Actor | None
+    run_id: str | None
+    prompt_digest: str | None
+    expires_at: float
+    token_id: str | None = None
+    client_id: str | None = None
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A registered resource; `location` and `issuer` never come from a caller."""
+
+    type: str
+    id: str
+    location: str
+    issuer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What surrounds the action. Prompt and task are untrusted text: they can only narrow."""
+
+    prompt: str | None = None
+    task: str | None = None
+    agent: JsonObject | None = None
+    call_id: str | None = None
+    approval_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationRequest:
+    """The validated JSON of `/authorize`."""
+
+    action_name: str
+    arguments: JsonObject
+    context: Context
+    resource: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeReport:
+    """What a hook says happened under a decision; `sha256` is base64url without padding."""
+
+    status: str
+    excerpt: str | None = None
+    length: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionMapping:
+    """One `[[action]]` entry: what a tool's name means, never said by the caller.
+
+    `command_argument` and `resource_argument` are the names inside `{…}` of the entry's
+    `command` and `resource`; None where the entry holds no placeholder.
+    """
+
+    tool: str
+    family: str
+    command_argument: str | None
+    resource_argument: str | None
+    resource_id: str | None
+    enforcement: Enforcement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What an interpreter reads: validated arguments of one mapped tool."""
+
+    family: str
+    tool: str
+    arguments: JsonObject
+    command_argument: str | None
+    resource: Resource | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One effect that the command would have.
+
+    `object` identifies exactly what is touched (`kind` plus its own names), `span` is the
+    [start, end) in characters of the command's text that causes it.
+    """
+
+    family: str
+    verb: str
+    object: JsonObject
+    columns: tuple[str, ...] | None = None
+    span: tuple[int, int] | None = None
+    details: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncertainty:
+    """Why a command could not be read with certainty; `code` is `uncertain.snake_name`."""
+
+    code: str
+    span: tuple[int, int] | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execute:
+    """What was judged is what runs: the whole replacement of the arguments (DESIGN step 3)."""
+
+    arguments: JsonObject
+    session: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpretation:
+    """An interpreter's answer: certain with operations, or uncertain with codes."""
+
+    operations: tuple[Operation, ...] = ()
+    uncertain: tuple[Uncertainty, ...] = ()
+    required: tuple[Permission, ...] = ()
+    ambient: tuple[Permission, ...] = ()
+    execute: Execute | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why an effect fell, for a person: what happened and what to do next."""
+
+    code: str
+    title: str
+    solution: str = ""
+    details: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalTerms:
+    """Who may approve, how many, and until when (seconds)."""
+
+    approvers: tuple[str, ...]
+    quorum: int
+    expires_in_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The effect and everything it rests on."""
+
+    effect: Effect
+    reasons: tuple[Reason, ...]
+    permissions: tuple[Permission, ...] = ()
+    obligations: tuple[JsonObject, ...] = ()
+    approval: ApprovalTerms | None = None
+    ttl_seconds: int = 300
+    policy_revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """The scoped token request of an allow (reference: RFC 8693, RFC 9396)."""
+
+    id: str
+    jti: str
+    expires_at: float
+    credential_deadline: float
+    audience: str
+    claims: JsonObject
+    signed_request: str
+    renderings: JsonObject = field(default_factory=dict)
+    exchange_endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The ledger's signed promise that an event is in it; signed over the first four."""
+
+    origin: str
+    event_id: str
+    leaf_hash: str
+    time: str
+    key_id: str
+    signature: str

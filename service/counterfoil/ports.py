@@ -1,0 +1,199 @@
+"""What the flows need from outside, as contracts. Adapters implement them; `app.py` joins them.
+
+All calls are bounded by `deadline`, a reading of `Clock.monotonic()`. A batch keeps order
+and length: answer i belongs to item i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from counterfoil.core.model import (
+    Caller,
+    Command,
+    Interpretation,
+    JsonObject,
+    JsonValue,
+    Receipt,
+)
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC, with microseconds."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards; for deadlines."""
+
+
+class Ids(Protocol):
+    """The only source of identifiers."""
+
+    def new(self, prefix: str) -> str:
+        """A fresh unguessable id `<prefix>_<26 characters>`, unique for ever."""
+
+
+class IdentityVerifier(Protocol):
+    """Turns an unverified token into a caller, or refuses."""
+
+    def verify(
+        self,
+        unverified_token: str,
+        *,
+        now: float,
+        grace_seconds: float = 0.0,
+    ) -> Caller:
+        """Verify a bearer token.
+
+        Args:
+            unverified_token: the compact token as it came; empty where none came.
+            now: seconds since the epoch.
+            grace_seconds: accept a token that expired up to so long ago (outcomes only);
+                `Caller.expires_at` then lies in the past.
+
+        Raises:
+            MissingCredential: for an empty token.
+            IdentityError: for every refusal (one subclass a cause, one public text).
+        """
+
+
+class Interpreter(Protocol):
+    """Reads commands in the supervised child (DESIGN §5)."""
+
+    def interpret(self, commands: Sequence[Command], *, deadline: float) -> list[Interpretation]:
+        """Read each command. Never raises for any input: what fails is `uncertain`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyQuestion:
+    """One input for the policy, of `schemas/policy_input.json`."""
+
+    tenant: str
+    action_digest: str
+    input: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyAnswer:
+    """What came back on a complete HTTP 200, not yet judged.
+
+    `defined` is False where the result was absent. `revisions` are the bundle revisions
+    of the answer's provenance, whatever their number.
+    """
+
+    defined: bool
+    result: JsonValue
+    revisions: tuple[str, ...]
+
+
+class PolicyEngine(Protocol):
+    """Asks OPA. Concurrent questions of one worker may share a query, never two tenants."""
+
+    def ask(
+        self, questions: Sequence[PolicyQuestion], *, deadline: float
+    ) -> list[PolicyAnswer | Exception]:
+        """Ask all; an item is a `PolicyError` where no complete answer came in time."""
+
+    def known_revisions(self) -> frozenset[str]:
+        """The revisions whose bundle this service verified itself (DESIGN step 5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """A promise that something happens once: idempotency keys, outcomes, spent ids.
+
+    The row commits in the event's own transaction. `scope` names the thing (tenant and
+    caller included), `body_digest` tells a repetition from a conflict; the ledger keeps
+    both as keyed hashes only. `answer` is sealed and returned to a repetition, until
+    `expires_at` (seconds since the epoch).
+    """
+
+    scope: str
+    body_digest: str
+    answer: bytes
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event for the ledger.
+
+    `plain` holds codes, ids and times only and stands readable in the leaf; `payload`
+    holds everything that a person or a command said: exact bytes, committed and sealed
+    field by field under the subject's key. `subject` is (issuer, sub), None for events
+    without a person.
+    """
+
+    kind: str
+    event_id: str
+    time: float
+    tenant: str
+    subject: tuple[str, str] | None
+    decision_id: str | None = None
+    plain: JsonObject = field(default_factory=dict)
+    payload: Mapping[str, bytes] = field(default_factory=dict)
+    once: Once | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """The event is durable. With `repeated`, an equal one was already: its stored answer."""
+
+    receipt: Receipt
+    repeated: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event read back, payload opened."""
+
+    kind: str
+    event_id: str
+    time: str
+    index: int
+    decision_id: str | None
+    plain: JsonObject
+    payload: Mapping[str, bytes]
+    receipt: Receipt
+
+
+class Ledger(Protocol):
+    """The record. `append` returns only after a durable commit."""
+
+    def append(self, events: Sequence[Event], *, deadline: float) -> list[Recorded]:
+        """Make all durable in one commit, or none.
+
+        Raises:
+            LedgerError: not durable in time, no space, or the log is not trusted.
+            OnceConflict: see `ledger.client`; the same `scope` with another body.
+        """
+
+    def reserve(self, once: Once, *, deadline: float) -> bytes | None:
+        """Claim `once.scope` before deciding: None to go on, or the stored answer.
+
+        The claim of a caller that died is released at `deadline`.
+
+        Raises:
+            IdempotencyConflict: same scope, another body.
+            IdempotencyInProgress: the first is still running.
+        """
+
+    def release(self, once: Once) -> None:
+        """Give a claim back after a failure (best effort; its deadline does it too)."""
+
+    def trail(self, tenant: str, decision_id: str) -> list[StoredEvent]:
+        """All events of a decision in log order, opened; empty where there is none.
+
+        A tenant never sees another's: a foreign id is an empty list.
+        """
+
+
+class GrantSigner(Protocol):
+    """Holds the ES256 grant key."""
+
+    def sign(self, claims: JsonObject) -> str:
+        """A compact JWS with `typ: scoped-token-request+jwt`."""
