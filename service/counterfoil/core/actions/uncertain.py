@@ -1,0 +1,198 @@
+"""Every `uncertain.*` code with its title and what the caller can do next.
+
+Codes are stable and never reused; a test finds each code that the interpreters use here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from counterfoil.core.model import Reason, Uncertainty
+
+
+class Explanation(NamedTuple):
+    """For a person: what could not be known, and the way on."""
+
+    title: str
+    solution: str
+
+
+_E = Explanation
+_GENERAL: Final = {
+    "no_interpreter": _E(
+        "There is no reader for this kind of action",
+        "Use a tool whose family can be read, or ask the operator for a reader of this family.",
+    ),
+    "no_command": _E(
+        "The command is not in the arguments",
+        "The operator should name a text argument in the mapping's `command`.",
+    ),
+    "arguments": _E(
+        "The arguments are not the tool's own",
+        "Send exactly the arguments of the tool's registered schema.",
+    ),
+    "resource_unknown": _E(
+        "The resource is not registered",
+        "Name a registered resource, or ask the operator to register this one.",
+    ),
+    "resource_type": _E(
+        "The resource is of another type than the command needs",
+        "Name a resource of the right type; the operator maps tools to resources.",
+    ),
+    "resource_location": _E(
+        "The resource's registered location cannot be read",
+        "The operator should correct the resource's `location`.",
+    ),
+    "too_long": _E("The command is too long to be read safely", "Split it into shorter commands."),
+    "too_deep": _E(
+        "The command is nested too deeply or has too many parts",
+        "Write it flatter, or split it into several commands.",
+    ),
+    "reader_failed": _E(
+        "The reader of commands stopped while it read this",
+        "Write the command more simply; the reader was restarted.",
+    ),
+    "reader_timeout": _E(
+        "Reading the command took too long",
+        "Write the command more simply, or try again when the service is less busy.",
+    ),
+}
+_SQL: Final = {
+    "control_character": _E(
+        "The SQL holds a control character or half of one",
+        "Remove it; only tab and newline may stand between printable characters.",
+    ),
+    "syntax": _E("The SQL is not valid", "Correct it at the place shown; PostgreSQL 17's grammar."),
+    "empty": _E("There is no statement", "Send exactly one SQL statement."),
+    "several_statements": _E(
+        "There is more than one statement", "Send each statement as an action of its own."
+    ),
+    "statement_kind": _E(
+        "This kind of statement is not read",
+        "SELECT, INSERT, UPDATE, DELETE and CREATE TABLE are.",
+    ),
+    "runs_code": _E(
+        "The statement runs code that cannot be read", "Write what it does as plain statements."
+    ),
+    "prepared": _E(
+        "A prepared statement hides what it runs", "Send the statement itself, with its values."
+    ),
+    "session": _E(
+        "The statement changes the session or the transaction",
+        "Leave it out; the session is fixed by the answer's `execute.session`.",
+    ),
+    "copy": _E(
+        "COPY is not read, because it can reach files and programs",
+        "Use SELECT or INSERT on the table.",
+    ),
+    "select_into": _E("SELECT INTO makes a table", "Create the table, then INSERT … SELECT."),
+    "row_lock": _E(
+        "FOR UPDATE and FOR SHARE lock rows", "Leave the lock out; it needs the right to update."
+    ),
+    "unqualified_name": _E(
+        "A table is named without its schema", "Write schema.table, such as public.invoices."
+    ),
+    "system_schema": _E(
+        "A system schema is named", "Use the tables of your own schemas; catalogues are not read."
+    ),
+    "other_database": _E(
+        "Another database is named", "Leave the database out, or name the resource's own."
+    ),
+    "temporary": _E("Temporary tables are not read", "Use a table in a named schema."),
+    "name": _E(
+        "A name may mean another object on some servers",
+        "Use at most 62 bytes, and no upper-case letters beyond ASCII.",
+    ),
+    "unknown_name": _E(
+        "A name belongs to nothing in the statement", "Name the column through its table's alias."
+    ),
+    "row_function": _E(
+        "This name after a dot may call a function on the whole row",
+        "Name the column without the alias, or call the function with parentheses.",
+    ),
+    "field_access": _E(
+        "(value).name may call a function that only a catalogue shows",
+        "Select the column itself, or use a JSON operator.",
+    ),
+    "function": _E(
+        "A function is called that is not known to be harmless",
+        "Use PostgreSQL's plain built-in functions only.",
+    ),
+    "function_in_from": _E(
+        "Functions in FROM are not read", "Select from tables and subqueries only."
+    ),
+    "operator": _E(
+        "An operator is used that is not known to be harmless",
+        "Use PostgreSQL's plain built-in operators, without OPERATOR(…).",
+    ),
+    "type": _E(
+        "A type is used that is not known to be harmless",
+        "Use PostgreSQL's plain built-in types, without a schema.",
+    ),
+    "collation": _E(
+        "A collation is used that somebody may have made", 'Use COLLATE "C" or "default".'
+    ),
+    "parameter": _E(
+        "The statement has parameters whose values are not shown", "Write the values as literals."
+    ),
+    "unused_query": _E("A WITH query is read by nothing", "Leave it out."),
+    "construct": _E(
+        "The statement has a part that is not read",
+        "Write it with plainer SQL; the place and the part are in the details.",
+    ),
+}
+_MANIFEST: Final = {
+    "control_character": _E(
+        "The manifest holds a character that readers treat differently",
+        "Remove control characters, tabs, byte order marks and Unicode line separators.",
+    ),
+    "syntax": _E("The manifest is not valid", "Send one document as JSON or plain YAML."),
+    "several_documents": _E(
+        "There is more than one document", "Send each object as an action of its own."
+    ),
+    "feature": _E(
+        "The YAML uses a feature that readers treat differently",
+        "Write it without anchors, aliases, tags, directives, merge keys or `...`; or send JSON.",
+    ),
+    "scalar": _E(
+        "An unquoted value means different things to different readers",
+        "Quote the value, or write true, false or a plain integer.",
+    ),
+    "duplicate_key": _E("A key stands twice in one mapping", "Keep one of them."),
+    "kind": _E("This kind of object is not read", "Deployments of apps/v1 are."),
+    "field": _E(
+        "A field is not known, or belongs to the server",
+        "Remove it; names are case-sensitive, and only fields of the published table are read.",
+    ),
+    "value": _E("A field has a value of the wrong type, or none", "Correct it at the place shown."),
+    "name": _E("The object's name is not valid", "Use lower-case letters, digits, `-` and `.`."),
+    "namespace": _E(
+        "No valid namespace is named", "Write metadata.namespace; there is no default."
+    ),
+    "metadata": _E(
+        "A label or annotation may switch something on in the cluster",
+        "Use unprefixed labels, app.kubernetes.io/… and annotations of the published list.",
+    ),
+    "image": _E(
+        "An image reference cannot be read with certainty",
+        "Write host/repository:tag or host/repository@sha256:… in full.",
+    ),
+}
+UNCERTAIN: Final[Mapping[str, Explanation]] = {
+    **{f"uncertain.{name}": text for name, text in _GENERAL.items()},
+    **{f"uncertain.sql_{name}": text for name, text in _SQL.items()},
+    **{f"uncertain.manifest_{name}": text for name, text in _MANIFEST.items()},
+}
+_UNKNOWN: Final = _E("The command could not be read with certainty", "Write it more simply.")
+
+
+def reason(item: Uncertainty) -> Reason:
+    """The uncertainty as a reason that a person can act on."""
+    text = UNCERTAIN.get(item.code, _UNKNOWN)
+    details: dict[str, str | list[int]] = {}
+    if item.span is not None:
+        details["span"] = list(item.span)
+    if item.detail:
+        details["detail"] = item.detail
+    return Reason(code=item.code, title=text.title, solution=text.solution, details=details or None)

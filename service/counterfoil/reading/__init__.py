@@ -1,0 +1,1 @@
+"""Reading commands in supervised children, because hostile input can crash C parsers."""

@@ -1,0 +1,120 @@
+"""The reader child: `python -m counterfoil.reading.child FD PROGRESS_FD [options]`.
+
+It has the socket, the progress page and the parsers, and nothing else: no network, no
+file, no key. It reads groups of commands from the socket, answers them in order, and ends
+when the socket closes. Whatever kills it (a parser's bug, its memory bound) costs one
+command its certainty; the worker starts another child.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import mmap
+import os
+import resource
+import signal
+import time
+from typing import Final
+
+from counterfoil.core.actions.contract import DEFAULT_LIMITS, Limits, interpret, uncertain
+from counterfoil.core.actions.registry import FAMILIES
+from counterfoil.core.model import Command, Interpretation
+from counterfoil.processes import die_with_parent
+from counterfoil.reading.wire import (
+    READY,
+    Frames,
+    Packed,
+    frame,
+    pack_interpretation,
+    unpack_command,
+)
+
+MEMORY_BYTES: Final = 512 * 1024 * 1024
+_FLUSH_SECONDS = 0.001  # answers wait at most this long for their neighbours
+_READ_BYTES = 65_536
+_GC_THRESHOLD = 50_000
+
+
+def main() -> None:
+    """Confine this process, say that it is ready, and serve until the socket closes."""
+    options = _options()
+    _confine(options.die_with)
+    os.set_blocking(options.socket, True)  # a worker under gevent makes it non-blocking
+    limits = Limits(sql_bytes=options.sql_bytes, manifest_bytes=options.manifest_bytes)
+    # A parse tree holds no cycles, so collecting finds nothing and costs each statement.
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+    with mmap.mmap(options.progress, mmap.PAGESIZE) as progress:
+        try:
+            os.write(options.socket, READY)
+            _serve(options.socket, progress, limits)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the worker is gone
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="counterfoil.reading.child", add_help=False)
+    parser.add_argument("socket", type=int)
+    parser.add_argument("progress", type=int)
+    parser.add_argument("--die-with", type=int, default=0)
+    parser.add_argument("--sql-bytes", type=int, default=DEFAULT_LIMITS.sql_bytes)
+    parser.add_argument("--manifest-bytes", type=int, default=DEFAULT_LIMITS.manifest_bytes)
+    return parser.parse_args()
+
+
+def _confine(parent_pid: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would hold people's commands
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    if parent_pid:
+        die_with_parent(parent_pid)
+
+
+def _serve(descriptor: int, progress: mmap.mmap, limits: Limits) -> None:
+    frames = Frames()
+    while data := os.read(descriptor, _READ_BYTES):
+        for group in frames.feed(data):
+            _answer(descriptor, progress, limits, group)
+
+
+def _answer(descriptor: int, progress: mmap.mmap, limits: Limits, group: Packed) -> None:
+    """Answer a group in order. `progress` holds the index of the item being read.
+
+    Answers go out together while they come fast, at once when one takes long, so a slow
+    command holds up nobody before it; and should this process die, the worker knows by
+    the index whose fault it was.
+    """
+    answers: Packed = []
+    last = time.monotonic()
+    for index, packed in enumerate(group):
+        progress[0] = index
+        answers.append(_read(packed, limits))
+        if index + 1 == len(group) or time.monotonic() - last > _FLUSH_SECONDS:
+            _send(descriptor, frame(answers))
+            answers = []
+            last = time.monotonic()
+
+
+def _read(packed: Packed, limits: Limits) -> Packed:
+    command = unpack_command(packed)
+    return pack_interpretation(command, _interpret(command, limits))
+
+
+def _interpret(command: Command, limits: Limits) -> Interpretation:
+    try:
+        return interpret(command, FAMILIES, limits)
+    except MemoryError:
+        return uncertain("uncertain.reader_failed", "out of memory")
+    except Exception as error:  # noqa: BLE001 -- a parse tree nobody foresaw: doubt, not a restart
+        return uncertain("uncertain.reader_failed", type(error).__name__)
+
+
+def _send(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+if __name__ == "__main__":
+    main()
