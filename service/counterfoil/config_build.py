@@ -1,0 +1,298 @@
+"""Settings of the right shape → `Config`: defaults, placeholders, and what must be unique."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from counterfoil.config_findings import finding, schema_finding
+from counterfoil.config_model import (
+    DEVELOPMENT_ISSUER,
+    Config,
+    GrantConfig,
+    IdentityConfig,
+    KeysConfig,
+    LedgerConfig,
+    OidcIssuer,
+    PolicyConfig,
+    ServerConfig,
+    ToolArguments,
+    split_address,
+)
+from counterfoil.config_source import Place, Settings
+from counterfoil.core.claims import IssuerEntry, RoleEntry
+from counterfoil.core.model import ActionMapping, Enforcement, JsonObject, Resource
+from counterfoil.resources import packaged
+
+# RFC 3986 §4.3 absolute-URI without userinfo; scheme and host in lower case, because
+# locations are compared byte by byte in digests and permissions. `*` would be a wildcard
+# to some targets.
+_LOCATION = re.compile(
+    r"[a-z][a-z0-9+.-]*:"
+    r"(?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?=[/?]|\Z)|(?!//))"
+    r"(?:[A-Za-z0-9._~!$&'()+,;=:@/?-]|%[0-9A-F]{2})*",
+    re.ASCII,
+)
+_CLOSED = {"type": "object", "additionalProperties": False}
+_STRING = {"type": "string"}
+_REFERENCES = frozenset({"$ref", "$dynamicRef", "$id", "$schema", "$anchor", "$dynamicAnchor"})
+
+
+class Defaults:
+    """Reads settings, falling back to the `default` of the schema."""
+
+    def __init__(self, schema: Mapping[str, Any], settings: Settings) -> None:
+        self._schema = schema["properties"]
+        self._settings = settings
+
+    def section(self, name: str) -> dict[str, Any]:
+        """All members of one table, defaults filled in."""
+        return filled(self._schema[name], self._settings.get(name, {}))
+
+    def entries(self, name: str, *, within: str | None = None) -> list[dict[str, Any]]:
+        """All entries of an array of tables, defaults filled in."""
+        schema = self._schema[within]["properties"] if within else self._schema
+        holder = self._settings.get(within, {}) if within else self._settings
+        return [filled(schema[name]["items"], entry) for entry in holder.get(name, [])]
+
+
+def filled(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` with the defaults of `schema` in the gaps."""
+    defaults = {
+        name: below["default"] for name, below in schema["properties"].items() if "default" in below
+    }
+    return {
+        # JSON Schema calls 5.0 an integer; the dataclasses do not.
+        name: int(value) if schema["properties"][name]["type"] == "integer" else value
+        for name, value in {**defaults, **values}.items()
+    }
+
+
+def build(
+    settings: Settings, schema: Mapping[str, Any], *, base: Path, development: bool
+) -> tuple[Config, list[str]]:
+    """Build the configuration; findings are what its meaning forbids."""
+    read = Defaults(schema, settings)
+    server, policy, ledger = (read.section(name) for name in ("server", "policy", "ledger"))
+    resources = [Resource(**entry) for entry in read.entries("resource")]
+    actions = read.entries("action")
+    config = Config(
+        server=ServerConfig(**{**server, "run_directory": base / server["run_directory"]}),
+        policy=PolicyConfig(
+            opa_socket=_socket(policy["opa"]),
+            bundle=_bundle(settings, policy["bundle"], base),
+            entrypoint=policy["entrypoint"],
+            timeout_ms=policy["timeout_ms"],
+        ),
+        ledger=LedgerConfig(
+            path=base / ledger["url"].removeprefix("sqlite:///"),
+            timeout_ms=ledger["timeout_ms"],
+            reserve_bytes=ledger["reserve_bytes"],
+        ),
+        keys=KeysConfig(directory=base / read.section("keys")["directory"]),
+        identity=_identity(read, base),
+        grant=_grant(read, server["listen"]),
+        roles=tuple(_role(entry) for entry in read.entries("role")),
+        resources=MappingProxyType({resource.id: resource for resource in resources}),
+        actions=MappingProxyType({entry["tool"]: mapping_of(entry) for entry in actions}),
+        arguments=MappingProxyType({entry["tool"]: arguments_of(entry) for entry in actions}),
+        development=development,
+    )
+    findings = [*_duplicates(read), *_locations(resources), *_meaning(config, actions)]
+    return config, findings
+
+
+def mapping_of(entry: Mapping[str, Any]) -> ActionMapping:
+    """One `[[action]]` as the model's value."""
+    resource = entry["resource"]
+    argument = placeholder(resource)
+    return ActionMapping(
+        tool=entry["tool"],
+        family=entry["family"],
+        command_argument=placeholder(entry["command"]),
+        resource_argument=argument,
+        resource_id=None if argument or not resource else resource,
+        enforcement=Enforcement(entry["enforcement"]),
+    )
+
+
+def arguments_of(entry: Mapping[str, Any]) -> ToolArguments:
+    """The entry's own schema, or the closed one of its placeholders."""
+    schema: JsonObject = entry.get("arguments") or {
+        **_CLOSED,
+        "required": placeholders(entry),
+        "properties": dict.fromkeys(placeholders(entry), _STRING),
+    }
+    return ToolArguments(schema=schema, fractions=_mentions_number(schema))
+
+
+def placeholder(text: str) -> str | None:
+    """The name inside a lone `{…}`, or None."""
+    return text[1:-1] if text.startswith("{") else None
+
+
+def placeholders(entry: Mapping[str, Any]) -> list[str]:
+    """The distinct placeholders of an entry, command first."""
+    names = (placeholder(entry["command"]), placeholder(entry["resource"]))
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def is_loopback(address: str) -> bool:
+    """True for a loopback address or `localhost`; other names may mean anything."""
+    host = split_address(address)[0]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _identity(read: Defaults, base: Path) -> IdentityConfig:
+    section = read.section("identity")
+    return IdentityConfig(
+        actor_required=section["actor_required"],
+        leeway_seconds=section["leeway_seconds"],
+        oidc=tuple(_issuer(entry, base) for entry in read.entries("oidc", within="identity")),
+    )
+
+
+def _grant(read: Defaults, listen: str) -> GrantConfig:
+    exchange = {
+        entry["issuer"]: entry["endpoint"] for entry in read.entries("exchange", within="grant")
+    }
+    issuer = read.section("grant").get("issuer", f"http://{listen}")
+    return GrantConfig(issuer=issuer, exchange=MappingProxyType(exchange))
+
+
+def _issuer(entry: Mapping[str, Any], base: Path) -> OidcIssuer:
+    return OidcIssuer(
+        entry=IssuerEntry(
+            issuer=entry["issuer"],
+            audience=entry["audience"],
+            tenant=entry["tenant"],
+            groups_claim=entry["groups_claim"],
+            may_assert_actor=entry["may_assert_actor"],
+            clients=frozenset(entry.get("clients", ())),
+            max_age_seconds=entry.get("max_age_seconds"),
+        ),
+        algorithms=tuple(entry["algorithms"]),
+        jwks_file=base / entry["jwks_file"],
+    )
+
+
+def _role(entry: Mapping[str, Any]) -> RoleEntry:
+    return RoleEntry(
+        name=entry["name"],
+        tenant=entry["tenant"],
+        issuers=frozenset(entry["issuers"]),
+        groups=frozenset(entry["groups"]),
+    )
+
+
+def _socket(opa: str) -> Path | None:
+    return None if opa == "embedded" else Path(opa.removeprefix("unix://"))
+
+
+def _bundle(settings: Settings, bundle: str, base: Path) -> Path:
+    # Not configured and not beside the configuration: the policy that came with the package.
+    path = base / bundle
+    configured = "bundle" in settings.get("policy", {})
+    return path if configured or path.exists() else packaged(bundle)
+
+
+def _duplicates(read: Defaults) -> Iterator[str]:
+    # Tools name a resource by its id alone, so ids are unique across types.
+    checks: tuple[tuple[Place, list[dict[str, Any]], str], ...] = (
+        (("identity", "oidc"), read.entries("oidc", within="identity"), "issuer"),
+        (("resource",), read.entries("resource"), "id"),
+        (("action",), read.entries("action"), "tool"),
+        (("grant", "exchange"), read.entries("exchange", within="grant"), "issuer"),
+    )
+    for place, entries, member in checks:
+        names = [entry[member] for entry in entries]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                problem = f"{name!r} is there already."
+                yield finding((*place, i, member), problem, "Keep one entry of that name.")
+
+
+def _meaning(config: Config, actions: list[dict[str, Any]]) -> Iterator[str]:
+    yield from _addresses(config)
+    for i, entry in enumerate(actions):
+        yield from _action(config, entry, i)
+    issuers = {item.entry.issuer for item in config.identity.oidc}
+    for i, role in enumerate(config.roles):
+        for issuer in sorted(role.issuers - issuers):
+            remedy = "Name the issuer of an [[identity.oidc]] entry."
+            yield finding(("role", i, "issuers"), f"{issuer!r} is not configured.", remedy)
+    if not config.development and DEVELOPMENT_ISSUER in issuers:
+        place: Place = ("identity", "oidc")
+        yield finding(place, "names the development issuer.", "Start with --dev instead.")
+
+
+def _locations(resources: list[Resource]) -> Iterator[str]:
+    for i, resource in enumerate(resources):
+        if not _LOCATION.fullmatch(resource.location):
+            remedy = (
+                "Write an absolute URI, scheme and host in lower case, without credentials, "
+                "fragment, white space or *."
+            )
+            yield finding(("resource", i, "location"), "is not accepted.", remedy)
+
+
+def _addresses(config: Config) -> Iterator[str]:
+    for name in ("listen", "metrics_listen"):
+        address: str = getattr(config.server, name)
+        place: Place = ("server", name)
+        if split_address(address)[1] > 65_535:  # noqa: PLR2004 -- the highest TCP port
+            yield finding(place, "has no such port.", "Ports go to 65535.")
+        if config.development and not is_loopback(address):
+            remedy = "Use 127.0.0.1 with --dev, or start without --dev."
+            yield finding(place, "is not a loopback address.", remedy)
+    if config.server.address == config.server.metrics_address:
+        remedy = "Give the metrics another port."
+        yield finding(("server", "metrics_listen"), "is the same as server.listen.", remedy)
+
+
+def _action(config: Config, entry: dict[str, Any], i: int) -> Iterator[str]:
+    resource_id = mapping_of(entry).resource_id
+    if resource_id is not None and resource_id not in config.resources:
+        remedy = "Name the id of a [[resource]] entry, or write a placeholder."
+        yield finding(("action", i, "resource"), f"{resource_id!r} is not registered.", remedy)
+    schema = entry.get("arguments")
+    if schema is None:
+        return
+    place: Place = ("action", i, "arguments")
+    problem = schema_finding(schema) or _argument_problem(schema, placeholders(entry))
+    if problem:
+        yield finding(place, problem, "Write a closed schema that requires every placeholder.")
+
+
+def _argument_problem(schema: Mapping[str, Any], names: list[str]) -> str | None:
+    if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
+        return 'is not closed (type = "object", additionalProperties = false).'
+    for name in names:
+        if name not in schema.get("required", ()):
+            return f"does not require {name!r}."
+        if schema.get("properties", {}).get(name, {}).get("type") != "string":
+            return f"does not declare {name!r} as a string."
+    if _mentions(schema, _REFERENCES):
+        return "holds a reference."
+    return None
+
+
+def _mentions(value: Any, names: frozenset[str]) -> bool:
+    if isinstance(value, dict):
+        return not names.isdisjoint(value) or any(_mentions(v, names) for v in value.values())
+    return isinstance(value, list) and any(_mentions(item, names) for item in value)
+
+
+def _mentions_number(value: Any) -> bool:
+    if isinstance(value, dict):
+        kind = value.get("type")
+        declared = kind == "number" or (isinstance(kind, list) and "number" in kind)
+        return declared or any(_mentions_number(item) for item in value.values())
+    return isinstance(value, list) and any(_mentions_number(item) for item in value)

@@ -1,0 +1,124 @@
+"""The configuration as frozen values, named as in the TOML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from counterfoil.core.claims import IssuerEntry, RoleEntry
+from counterfoil.core.model import ActionMapping, JsonObject, Resource
+
+DEVELOPMENT_ISSUER = "urn:counterfoil:development"
+"""The issuer that `--dev` plays itself; no configuration may name it otherwise."""
+
+DELEGATION_JWKS_FILE = "delegation.jwks.json"
+"""Its public keys, within `keys.directory`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """`[server]`."""
+
+    listen: str
+    metrics_listen: str
+    workers: int
+    max_body_bytes: int
+    run_directory: Path
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host (without brackets) and port of `listen`."""
+        return split_address(self.listen)
+
+    @property
+    def metrics_address(self) -> tuple[str, int]:
+        """Host (without brackets) and port of `metrics_listen`."""
+        return split_address(self.metrics_listen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyConfig:
+    """`[policy]`; `opa_socket` is None where the parent runs OPA itself."""
+
+    opa_socket: Path | None
+    bundle: Path
+    entrypoint: str
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerConfig:
+    """`[ledger]`; `path` is the file of the `sqlite:///` URL."""
+
+    path: Path
+    timeout_ms: int
+    reserve_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysConfig:
+    """`[keys]`."""
+
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcIssuer:
+    """One `[[identity.oidc]]`: how its claims are read, and what verifies its tokens."""
+
+    entry: IssuerEntry
+    algorithms: tuple[str, ...]
+    jwks_file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityConfig:
+    """`[identity]`."""
+
+    actor_required: bool
+    leeway_seconds: int
+    oidc: tuple[OidcIssuer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantConfig:
+    """`[grant]`: our own `iss`, and the RFC 8693 endpoints by issuer id."""
+
+    issuer: str
+    exchange: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolArguments:
+    """The closed JSON Schema of one tool's arguments.
+
+    `fractions` tells whether the schema declares numbers that are not integers; only
+    then has the action digest a form for them.
+    """
+
+    schema: JsonObject
+    fractions: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything the service was told, read once. `resources` by id, the others by tool."""
+
+    server: ServerConfig
+    policy: PolicyConfig
+    ledger: LedgerConfig
+    keys: KeysConfig
+    identity: IdentityConfig
+    grant: GrantConfig
+    roles: tuple[RoleEntry, ...]
+    resources: Mapping[str, Resource]
+    actions: Mapping[str, ActionMapping]
+    arguments: Mapping[str, ToolArguments]
+    development: bool
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Split a valid `host:port` or `[v6]:port`."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)

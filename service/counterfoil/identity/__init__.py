@@ -1,0 +1,1 @@
+"""The only makers of verified claims."""

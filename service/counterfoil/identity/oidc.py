@@ -1,0 +1,137 @@
+"""Verifies JWT bearer tokens (OIDC, RFC 9068) by numbered rules.
+
+1. Size limit, three segments, each canonical base64url.
+2. Header members only `alg`, `kid`, `typ`; nothing that names or carries a key.
+3. `typ` is one of the accepted, so no other kind of JWT passes for a credential.
+4. Header and payload are strict JSON objects.
+5. The key comes from the issuer's own set, by exact `kid`, and is fit for it (`jwks.py`).
+6. One fixed list of algorithms per issuer; never `none`, never HMAC.
+7. `iss` is exactly a configured one; it chooses the keys before anything is verified.
+8. `aud` holds this service; `client_id`/`azp` is listed where there is a list
+   (`core/claims.py`).
+9. `exp`, `nbf`, `iat`, age and `sub` (`core/claims.py`).
+13. Every failure is one generic 401; nothing of the token is in it or in a log.
+
+Rules 10 and 12 (fetched keys, introspection) belong to what this release has not; 11: a
+token with `cnf` is refused, as no proof is read (`core/claims.py`).
+The steps are cheap until the signature, and the signature is checked at most once.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from counterfoil.config_model import OidcIssuer
+from counterfoil.core.claims import IssuerEntry, VerifiedClaims
+from counterfoil.core.model import JsonObject
+from counterfoil.core.strict_json import parse
+from counterfoil.errors import InvalidSignature, RequestError, UnknownIssuer
+from counterfoil.identity.jwks import KeyFile, KeySet
+
+MAX_TOKEN_CHARS = 16_384
+MAX_HEADER_BYTES = 4_096
+MAX_JSON_DEPTH = 16  # Keycloak's resource_access needs 4
+
+_SEGMENT: Final = re.compile(rb"[A-Za-z0-9_-]+")
+_HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
+_IGNORED_MEMBERS: Final = frozenset({"x5t", "x5t#S256"})  # fingerprints: they carry no key
+_ACCEPTED_TYPES: Final = frozenset({"jwt", "at+jwt"})
+_MEDIA_TYPE_PREFIX: Final = "application/"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedIssuer:
+    """An issuer of the configuration, bound to its own key file and algorithms."""
+
+    entry: IssuerEntry
+    algorithms: frozenset[str]
+    keys: KeyFile
+
+    @classmethod
+    def of(cls, issuer: OidcIssuer) -> TrustedIssuer:
+        """Bind the entry to its file; the file is read at the first use."""
+        return cls(issuer.entry, frozenset(issuer.algorithms), KeyFile(issuer.jwks_file))
+
+
+def verify_token(
+    unverified_token: str, issuers: Mapping[str, TrustedIssuer], *, now: float
+) -> tuple[VerifiedClaims, TrustedIssuer, KeySet]:
+    """Prove that a configured issuer signed the token; its claims are read afterwards.
+
+    Raises:
+        InvalidSignature: rules 1-6.
+        UnknownIssuer: rule 7.
+        IdentityUnavailable: the issuer's keys were never readable.
+    """
+    signed, header_bytes, payload_bytes, signature = _split(unverified_token)  # 1
+    unverified_header = _strict_json(header_bytes, MAX_HEADER_BYTES)  # 4
+    algorithm, key_id = _check_header(unverified_header)  # 2, 3
+    unverified_claims = _strict_json(payload_bytes, MAX_TOKEN_CHARS)  # 4
+    issuer = _choose(unverified_claims, issuers)  # 7
+    if algorithm not in issuer.algorithms:  # 6
+        _refuse()
+    key_set = issuer.keys.current(now)
+    key = key_set.keys.get(key_id)  # 5
+    if key is None or not key.verifies(algorithm, signed, signature):
+        _refuse()
+    return VerifiedClaims(unverified_claims), issuer, key_set
+
+
+def _split(token: str) -> tuple[bytes, bytes, bytes, bytes]:
+    # Rule 1. Canonical: two spellings of one token would be two cache entries, two log
+    # lines, and a way round a block list (CVE-2026-102269).
+    if len(token) > MAX_TOKEN_CHARS or not token.isascii():
+        _refuse()
+    segments = token.encode("ascii").split(b".")
+    if len(segments) != 3:  # noqa: PLR2004 -- RFC 7515 §3.1
+        _refuse()
+    header, payload, signature = (_decoded(segment) for segment in segments)
+    return b".".join(segments[:2]), header, payload, signature
+
+
+def _decoded(segment: bytes) -> bytes:
+    if not _SEGMENT.fullmatch(segment) or len(segment) % 4 == 1:
+        _refuse()
+    data = urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+    if urlsafe_b64encode(data).rstrip(b"=") != segment:
+        _refuse()
+    return data
+
+
+def _strict_json(data: bytes, max_bytes: int) -> JsonObject:
+    # Rule 4. `from None`: a JSON error quotes the document, and that is the token's.
+    try:
+        return parse(data, max_bytes=max_bytes, max_depth=MAX_JSON_DEPTH)
+    except RequestError:
+        raise InvalidSignature from None
+
+
+def _check_header(header: JsonObject) -> tuple[str, str]:
+    # Rule 2: jwk, jku, x5u, x5c would bring the attacker's key, crit and b64 another meaning
+    # of the signature (RFC 7797), cty a token in a token. An unknown member refuses too.
+    if header.keys() - _HEADER_MEMBERS - _IGNORED_MEMBERS:
+        _refuse()
+    algorithm, key_id, kind = (header.get(name) for name in ("alg", "kid", "typ"))
+    if not isinstance(algorithm, str) or not isinstance(key_id, str) or not isinstance(kind, str):
+        _refuse()
+    # Rule 3 (RFC 8725 §3.11): media types compare without case, RFC 7515 §4.1.9.
+    if kind.lower().removeprefix(_MEDIA_TYPE_PREFIX) not in _ACCEPTED_TYPES:
+        _refuse()
+    return algorithm, key_id
+
+
+def _choose(unverified_claims: JsonObject, issuers: Mapping[str, TrustedIssuer]) -> TrustedIssuer:
+    # Rule 7: exact text, no folding of slashes or case (CVE-2024-53861).
+    unverified_issuer = unverified_claims.get("iss")
+    issuer = issuers.get(unverified_issuer) if isinstance(unverified_issuer, str) else None
+    if issuer is None:
+        raise UnknownIssuer
+    return issuer
+
+
+def _refuse() -> NoReturn:
+    raise InvalidSignature

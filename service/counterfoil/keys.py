@@ -1,0 +1,181 @@
+"""Key files of the service: made once, never overwritten, readable by its account alone.
+
+One key per purpose. Here are the two ES256 ones: `grant.pem` signs scoped token requests,
+`delegation.pem` signs delegation tokens (of the development issuer for now), with its
+public half in `delegation.jwks.json` for the verifier. A file appears whole or not at all,
+and of several processes that start at once the first one's file stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from counterfoil.config_model import DELEGATION_JWKS_FILE
+from counterfoil.errors import ConfigError
+
+GRANT_KEY_FILE = "grant.pem"
+DELEGATION_KEY_FILE = "delegation.pem"
+MAX_KEY_BYTES = 16_384
+_COORDINATE_BYTES = 32  # P-256, RFC 7518 §6.2.1.2
+_FORBIDDEN_MODE = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO  # group may read: mounted secrets
+
+JsonWebKey = dict[str, str]
+Es256Key = ec.EllipticCurvePrivateKey
+
+
+def ensure_grant_key(directory: Path) -> Path:
+    """Make `grant.pem` unless it is there.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    return _ensure(directory, GRANT_KEY_FILE)
+
+
+def ensure_delegation_key(directory: Path) -> Path:
+    """Make `delegation.pem` and its `delegation.jwks.json` unless they are there.
+
+    Raises:
+        ConfigError: the folder cannot be written, or the key there cannot be used.
+    """
+    path = _ensure(directory, DELEGATION_KEY_FILE)
+    document = json.dumps(jwks_document([public_jwk(load_es256_key(path))]), indent=1)
+    jwks = directory / DELEGATION_JWKS_FILE
+    # The public half follows the private one, so a copied or restored key never verifies
+    # under an old set.
+    if not jwks.exists() or jwks.read_text("utf-8") != document:
+        _write(jwks, document.encode("ascii"), replace=True)
+    return path
+
+
+def load_grant_key(directory: Path) -> Es256Key:
+    """Read `grant.pem`.
+
+    Raises:
+        ConfigError: see `load_es256_key`.
+    """
+    return load_es256_key(directory / GRANT_KEY_FILE)
+
+
+def load_es256_key(path: Path) -> Es256Key:
+    """Read a P-256 private key (PEM, PKCS #8) that only its account can read.
+
+    Raises:
+        ConfigError: missing, readable by others, not a regular file, or another kind of key.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            pem = file.read(MAX_KEY_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}). "
+            "Run `make setup`, or start `counterfoil serve --dev` once.",
+            pointer="keys.directory",
+        ) from error
+    if not stat.S_ISREG(status.st_mode) or status.st_mode & _FORBIDDEN_MODE:
+        raise ConfigError(f"others may use {path}. Run: chmod 600 {path}", pointer="keys.directory")
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"{path} is not a PEM private key.", pointer="keys.directory") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise ConfigError(f"{path} is not a P-256 key. ES256 needs one.", pointer="keys.directory")
+    return key
+
+
+def public_jwk(key: Es256Key) -> JsonWebKey:
+    """The public half as a JWK whose `kid` is its RFC 7638 thumbprint."""
+    numbers = key.public_key().public_numbers()
+    members = {
+        "crv": "P-256",
+        "kty": "EC",
+        "x": _base64url(numbers.x.to_bytes(_COORDINATE_BYTES)),
+        "y": _base64url(numbers.y.to_bytes(_COORDINATE_BYTES)),
+    }
+    thumbprint = sha256(json.dumps(members, separators=(",", ":")).encode("ascii")).digest()
+    return {**members, "kid": _base64url(thumbprint), "use": "sig", "alg": "ES256"}
+
+
+def jwks_document(keys: Sequence[JsonWebKey]) -> dict[str, list[JsonWebKey]]:
+    """The JWK Set of `/.well-known/jwks.json` (RFC 7517 §5)."""
+    return {"keys": list(keys)}
+
+
+def _ensure(directory: Path, name: str) -> Path:
+    path = directory / name
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        exists = path.exists()
+    except OSError as error:
+        raise ConfigError(
+            f"{directory} cannot be made ({error.strerror}). "
+            "Name a folder that this account may write.",
+            pointer="keys.directory",
+        ) from error
+    if not exists:
+        pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+        _write(path, pem, replace=False)
+    return path
+
+
+def _write(path: Path, data: bytes, *, replace: bool) -> None:
+    # Written beside, synced, then linked: a reader never sees half a key, and the first of
+    # two makers wins.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            temporary.replace(path)
+        else:
+            _link(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror}). "
+            "Name a folder that this account may write.",
+            pointer="keys.directory",
+        ) from error
+
+
+def _link(temporary: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        pass  # another process made it first: its key is the key
+    finally:
+        temporary.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
