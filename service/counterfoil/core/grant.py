@@ -1,0 +1,218 @@
+"""An allow becomes a grant: the signed request for exactly the decision's permissions.
+
+What an issuer may make is what stands in the claims, nothing else; so the claims are the
+decision's own permissions, byte for byte, and each rendering is read back and compared.
+An allow whose permissions nobody can grant exactly becomes a deny with a `grant.*` code:
+running it would need a standing credential, which is what this product replaces.
+
+No time in a grant outlives the caller's token: `exp` is the last moment to redeem,
+`credential_deadline` the last moment the credential may work.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from counterfoil.core.canonical import canonical_bytes
+from counterfoil.core.model import (
+    Caller,
+    Decision,
+    Effect,
+    Grant,
+    Interpretation,
+    JsonObject,
+    JsonValue,
+    Permission,
+    Reason,
+    Resource,
+)
+from counterfoil.core.renderings import NotRenderable, render_all
+from counterfoil.core.times import rfc3339_second
+
+MAX_REDEEM_SECONDS = 300  # from `iat` to `exp`
+MAX_CREDENTIAL_SECONDS = 3_600  # from `iat` to `credential_deadline`, whatever policy says
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 -- RFC 8693 §2.1
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 -- RFC 8693 §3
+FORM = "application/x-www-form-urlencoded"
+
+NO_ISSUER = Reason(
+    code="grant.no_issuer",
+    title="No issuer can grant these permissions",
+    solution="Ask the operator to name an issuer in the [[resource]] entry.",
+)
+NOT_RENDERABLE = Reason(
+    code="grant.permission_not_renderable",
+    title="The target cannot express exactly these permissions",
+    solution="Split the action, or ask the policy's author for a permission that it can.",
+)
+NO_TIME_LEFT = Reason(
+    code="grant.no_time_left",
+    title="The caller's token ends before a credential could work",
+    solution="Get a fresh delegation token and send the action again.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantTerms:
+    """Our own `iss`, and the RFC 8693 endpoint of each issuer that has one."""
+
+    issuer: str
+    exchange: Mapping[str, str] = field(default_factory=dict)
+
+
+def issue_grant(
+    decision: Decision,
+    caller: Caller,
+    reading: Interpretation,
+    resource: Resource | None,
+    *,
+    decision_id: str,
+    action_digest: str,
+    terms: GrantTerms,
+    request_id: str,
+    jti: str,
+    now: float,
+    sign: Callable[[JsonObject], str],
+) -> tuple[Decision, Grant | None]:
+    """Return the decision and its grant; or a deny where no exact grant is possible.
+
+    Only an allow gets a grant. An allow that needs no permission at a registered
+    resource (a tool without a target) stays an allow and has none.
+    """
+    if decision.effect is not Effect.ALLOW:
+        return decision, None
+    if resource is None or resource.issuer is None:
+        if decision.permissions:
+            return _denied(decision, NO_ISSUER), None
+        return decision, None
+    try:
+        _check_locations((*decision.permissions, *reading.ambient), resource)
+        renderings = render_all((*decision.permissions, *reading.ambient))
+    except NotRenderable as error:
+        return _denied(decision, NOT_RENDERABLE, str(error)), None
+    times = _times(decision, caller, now)
+    if times is None:
+        return _denied(decision, NO_TIME_LEFT), None
+    claims = _claims(decision, caller, times) | {
+        "iss": terms.issuer,
+        "aud": resource.issuer,
+        "txn": decision_id,
+        "jti": jti,
+        "ambient_details": list(reading.ambient),
+        "action_digest": action_digest,
+    }
+    return decision, Grant(
+        id=request_id,
+        jti=jti,
+        expires_at=float(times.exp),
+        credential_deadline=float(times.credential_deadline),
+        audience=resource.issuer,
+        claims=claims,
+        signed_request=sign(claims),
+        renderings=renderings,
+        exchange_endpoint=terms.exchange.get(resource.issuer),
+    )
+
+
+class _Times(NamedTuple):
+    iat: int
+    exp: int
+    credential_deadline: int
+
+
+def _times(decision: Decision, caller: Caller, now: float) -> _Times | None:
+    # Rounded down, all of them: no moment in a grant lies past the caller's own.
+    iat, last = math.floor(now), math.floor(caller.expires_at)
+    deadline = min(iat + min(decision.ttl_seconds, MAX_CREDENTIAL_SECONDS), last)
+    if deadline <= iat:
+        return None
+    return _Times(iat, min(iat + MAX_REDEEM_SECONDS, deadline), deadline)
+
+
+def _claims(decision: Decision, caller: Caller, times: _Times) -> dict[str, JsonValue]:
+    claims: dict[str, JsonValue] = {
+        "sub": caller.subject.sub,
+        "sub_iss": caller.subject.issuer,
+        "iat": times.iat,
+        "nbf": times.iat,
+        "exp": times.exp,
+        "credential_deadline": times.credential_deadline,
+        "authorization_details": list(decision.permissions),
+        "policy": _policy(decision.policy_revision),
+    }
+    if caller.actor is not None:
+        actor = caller.actor
+        claims["act"] = {"iss": actor.issuer, "sub": actor.sub, "sub_profile": "ai_agent"}
+    return claims
+
+
+def scoped_token_request(grant: Grant) -> JsonObject:
+    """The response member of that name, `schemas/scoped_token_request.json`.
+
+    No token is in it, neither the caller's nor a credential.
+    """
+    details = grant.claims["authorization_details"]
+    issued_at = grant.claims["iat"]
+    assert isinstance(issued_at, int)  # noqa: S101 -- `issue_grant` wrote it
+    value: dict[str, JsonValue] = {
+        "id": grant.id,
+        "decision_id": grant.claims["txn"],
+        "expires_at": rfc3339_second(grant.expires_at),
+        "max_lifetime_seconds": int(grant.credential_deadline) - issued_at,
+        "single_use": True,
+        "authorization_details": details,
+        "signed_request": grant.signed_request,
+        "renderings": grant.renderings,
+    }
+    if grant.exchange_endpoint is not None:
+        value["token_exchange"] = _token_exchange(grant.exchange_endpoint, details)
+    return value
+
+
+def _token_exchange(endpoint: str, details: JsonValue) -> JsonObject:
+    # Pairs: `resource` and `audience` repeat (RFC 8693 §2.1). The subject token itself is
+    # added by the issuer, which got it from the launcher; it never passes here.
+    parameters = [
+        ["grant_type", TOKEN_EXCHANGE],
+        ["requested_token_type", ACCESS_TOKEN],
+        ["subject_token_type", ACCESS_TOKEN],
+        *(["resource", location] for location in _locations(details)),
+        ["authorization_details", canonical_bytes(details).decode("utf-8")],
+    ]
+    return {"endpoint": endpoint, "content_type": FORM, "parameters": parameters}
+
+
+def _locations(details: JsonValue) -> list[str]:
+    found: dict[str, None] = {}
+    for item in details if isinstance(details, list) else ():
+        for location in item.get("locations", ()) if isinstance(item, dict) else ():
+            found[str(location)] = None
+    return list(found)
+
+
+def _check_locations(permissions: tuple[Permission, ...], resource: Resource) -> None:
+    # One request goes to one issuer, who knows this resource and no other.
+    for permission in permissions:
+        if permission.get("type") != resource.type:
+            raise NotRenderable("a permission is of another type than the resource")
+        locations = permission.get("locations")
+        if not isinstance(locations, (list, tuple)) or list(locations) != [resource.location]:
+            raise NotRenderable("a permission lies at another location than the resource")
+
+
+def _policy(revision: str) -> JsonObject:
+    return {"revision": revision, "digest": revision.rpartition("+")[2]}
+
+
+def _denied(decision: Decision, reason: Reason, problem: str = "") -> Decision:
+    if problem:
+        reason = Reason(
+            code=reason.code,
+            title=reason.title,
+            solution=reason.solution,
+            details={"problem": problem},
+        )
+    return Decision(effect=Effect.DENY, reasons=(reason,), policy_revision=decision.policy_revision)
