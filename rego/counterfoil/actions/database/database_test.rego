@@ -1,0 +1,101 @@
+package counterfoil.actions.database_test
+
+import data.counterfoil.actions.database
+import data.counterfoil.lib.sample_test as sample
+
+operation(patch) := object.union(sample.table("create"), patch)
+
+allowed := {
+	"create in public": sample.table("create"),
+	"select in public": sample.table("select"),
+}
+
+not_allowed := {
+	"another verb": sample.table("insert"),
+	"a verb in other letters": sample.table("CREATE"),
+	"a verb that needs approval": sample.table("drop"),
+	"another schema": operation({"object": {"schema": "audit"}}),
+	"a schema with a star": operation({"object": {"schema": "*"}}),
+	"a schema with a dot": operation({"object": {"schema": "public.invoices"}}),
+	"a schema in other letters": operation({"object": {"schema": "Public"}}),
+	"another database": operation({"object": {"database": "payments"}}),
+	"another kind": operation({"object": {"kind": "function"}}),
+	"another family's operation": operation({"family": "kubernetes"}),
+	"no schema": {"family": "database", "verb": "create", "object": {"kind": "table", "database": "orders"}},
+}
+
+test_allowed[name] if {
+	some name, op in allowed
+	database.allow == {0} with input as sample.of("database", [op])
+}
+
+test_not_allowed[name] if {
+	some name, op in not_allowed
+	database.allow == set() with input as sample.of("database", [op])
+}
+
+strangers := {
+	"a person without the group": {"subject": object.union(sample.alice, {"groups": []})},
+	"a group in other letters": {"subject": object.union(sample.alice, {"groups": ["Developers"]})},
+	"no agent": {"actor": null},
+	"an unknown agent": {"actor": object.union(sample.coder, {"sub": "other"})},
+	"the agent's name from another issuer": {"actor": object.union(sample.coder, {"iss": "https://evil.example"})},
+	"another tenant": {"tenant": "other"},
+}
+
+test_person_and_agent_must_both_hold_a_role[name] if {
+	some name, patch in strangers
+	request := object.union(sample.of("database", [sample.table("create"), sample.table("drop")]), patch)
+	database.allow == set() with input as request
+	database.needs_approval == {} with input as request
+}
+
+approval_needed := {"drop": sample.table("drop"), "alter": sample.table("alter")}
+
+test_needs_approval[name] if {
+	some name, op in approval_needed
+	found := database.needs_approval with input as sample.of("database", [op])
+	found == {0: {data.data.access["default"].approvals["database-change"]}}
+}
+
+no_approval := {
+	"an allowed verb": sample.table("create"),
+	"an uncovered verb": sample.table("delete"),
+	"another family's operation": object.union(sample.table("drop"), {"family": "shell"}),
+}
+
+test_no_approval[name] if {
+	some name, op in no_approval
+	database.needs_approval == {} with input as sample.of("database", [op])
+}
+
+# The agent's ceiling asks for an approval where the person's role would allow.
+test_the_stricter_of_the_two_counts if {
+	rights := {"clerk": "allow", "machine": "database-change"}
+	roles := {
+		"clerk": {"groups": {"developers": true}, "agents": {}},
+		"machine": {"groups": {}, "agents": {sample.coder.iss: {sample.coder.sub: true}}},
+	}
+	terms := {"approvers": ["a"], "quorum": 1, "expires_in_seconds": 60}
+	access := {"default": {
+		"roles": roles,
+		"database": {"orders": {"public": {"table": {"create": rights}}}},
+		"approvals": {"database-change": terms},
+	}}
+	request := sample.of("database", [sample.table("create")])
+	database.allow == set() with input as request with data.data.access as access
+	database.needs_approval == {0: {terms}} with input as request with data.data.access as access
+}
+
+closed := {name | some name, _ in data.data.limits.database.closed_schemas}
+
+test_closed_schemas_are_denied[schema] if {
+	some schema in closed
+	found := database.deny with input as sample.of("database", [operation({"object": {"schema": schema}})])
+	{reason.code | some reason in found} == {"database.closed_schema"}
+}
+
+test_other_families_are_not_ours_to_deny if {
+	foreign := operation({"family": "shell", "object": {"schema": "pg_catalog"}})
+	database.deny == set() with input as sample.of("shell", [foreign])
+}

@@ -1,0 +1,112 @@
+package counterfoil.main_test
+
+import data.counterfoil.lib.sample_test as sample
+import data.counterfoil.main
+
+create := sample.of("database", [sample.table("create")])
+
+drop := sample.of("database", [sample.table("drop")])
+
+database_change := {
+	"approvers": ["database-admins"],
+	"quorum": 1,
+	"expires_in_seconds": 3600,
+}
+
+cases := {
+	"a covered operation is allowed": {
+		"input": create,
+		"effect": "allow",
+		"codes": {"rbac.granted"},
+	},
+	"two covered operations are allowed": {
+		"input": sample.of("database", [sample.table("create"), sample.table("select")]),
+		"effect": "allow",
+		"codes": {"rbac.granted"},
+	},
+	"one uncovered operation denies all": {
+		"input": sample.of("database", [sample.table("create"), sample.table("delete")]),
+		"effect": "deny",
+		"codes": {"policy.default_deny"},
+	},
+	"a family that nobody wrote is denied": {
+		"input": sample.of("teleport", [object.union(sample.table("create"), {"family": "teleport"})]),
+		"effect": "deny",
+		"codes": {"policy.default_deny"},
+	},
+	"no operation is denied": {
+		"input": sample.of("database", []),
+		"effect": "deny",
+		"codes": {"policy.no_operation"},
+	},
+	"an uncertain action is denied": {
+		"input": object.union(create, {"uncertain": [{"code": "uncertain.too_long"}]}),
+		"effect": "deny",
+		"codes": {"policy.uncertain"},
+	},
+	"dropping needs approval": {
+		"input": drop,
+		"effect": "needs_approval",
+		"codes": {"policy.approval_required"},
+	},
+	"an allowed part beside one that needs approval needs approval": {
+		"input": sample.of("database", [sample.table("create"), sample.table("alter")]),
+		"effect": "needs_approval",
+		"codes": {"policy.approval_required"},
+	},
+	"an uncovered part beside one that needs approval is denied": {
+		"input": sample.of("database", [sample.table("drop"), sample.table("delete")]),
+		"effect": "deny",
+		"codes": {"policy.default_deny"},
+	},
+	"another tenant has no roles here": {
+		"input": object.union(create, {"tenant": "other"}),
+		"effect": "deny",
+		"codes": {"policy.default_deny"},
+	},
+}
+
+test_decision[name] if {
+	some name, case in cases
+	decision := main.decision with input as case.input
+	decision.effect == case.effect
+	sample.codes(decision) == case.codes
+}
+
+test_only_an_allow_carries_permissions[name] if {
+	some name, case in cases
+	decision := main.decision with input as case.input
+	expected := {"allow": case.input.required, "deny": [], "needs_approval": []}
+	decision.permissions == expected[case.effect]
+}
+
+test_a_families_deny_wins if {
+	closed := object.union(sample.table("create"), {"object": {"schema": "pg_catalog"}})
+	decision := main.decision with input as sample.of("database", [closed])
+	sample.codes(decision) == {"database.closed_schema"}
+}
+
+test_approval_terms_are_those_of_the_role if {
+	decision := main.decision with input as drop
+	decision.approval == database_change
+}
+
+test_uncovered_operations_are_listed if {
+	two := sample.of("database", [sample.table("create"), sample.table("delete")])
+	decision := main.decision with input as two
+	some reason in decision.reasons
+	reason.details == {"operations": [1]}
+}
+
+test_grouped_decisions_are_each_their_own if {
+	bob := object.union(create, {
+		"subject": object.union(sample.alice, {"sub": "bob", "groups": ["guests"]}),
+		"action_digest": "of bob",
+	})
+	decisions := main.decisions with input as {"items": {"n1": create, "n2": bob}}
+	decisions.n1.action_digest == "digest"
+	decisions.n1.decision.effect == "allow"
+	decisions.n2.action_digest == "of bob"
+	decisions.n2.decision.effect == "deny"
+	count(decisions) == 2
+}
