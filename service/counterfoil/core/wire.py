@@ -1,0 +1,86 @@
+"""Validated JSON to model: the readers of request bodies (DESIGN §2 step 1).
+
+Shapes are judged by JSON Schema alone; a `Validate` is handed in and raises. What stands
+here only moves members into frozen values, so a drift test walks schema and model together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from counterfoil.core.model import AuthorizationRequest, Context, JsonObject, OutcomeReport
+from counterfoil.core.strict_json import parse
+
+Validate = Callable[[JsonObject], None]
+"""Returns for a value of the published shape; raises `SchemaViolation` for any other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReader:
+    """Reads the bodies of `/authorize`, its batch and outcomes, within one bound on bytes."""
+
+    max_bytes: int
+    validate_request: Validate
+    validate_batch: Validate
+    validate_outcome: Validate
+
+    def read(self, body: bytes, batch: bool) -> list[AuthorizationRequest]:  # noqa: FBT001 -- the flow's port
+        """Return the requests of a body: one, or those of a batch in order.
+
+        Raises:
+            RequestError: not strict JSON, too large, or not of the published shape.
+        """
+        value = parse(body, max_bytes=self.max_bytes)
+        if batch:
+            self.validate_batch(value)
+            actions = cast("list[JsonObject]", value["actions"])
+            return [authorization_request(item) for item in actions]
+        self.validate_request(value)
+        return [authorization_request(value)]
+
+    def read_outcome(self, body: bytes) -> OutcomeReport:
+        """Return the report of `POST /decisions/{id}/outcome`.
+
+        Raises:
+            RequestError: not strict JSON, too large, or not of the published shape.
+        """
+        value = parse(body, max_bytes=self.max_bytes)
+        self.validate_outcome(value)
+        return OutcomeReport(
+            status=cast("str", value["status"]),
+            excerpt=cast("str | None", value.get("excerpt")),
+            # JSON Schema's integer includes 3.0; the model's does not
+            length=_integer(cast("float | None", value.get("length"))),
+            sha256=cast("str | None", value.get("sha256")),
+        )
+
+
+def authorization_request(value: JsonObject) -> AuthorizationRequest:
+    """Move a valid `schemas/authorization_request.json` value into the model."""
+    action = cast("JsonObject", value["action"])
+    properties = cast("JsonObject", action["properties"])
+    return AuthorizationRequest(
+        action_name=cast("str", action["name"]),
+        arguments=cast("JsonObject", properties["arguments"]),
+        context=_context(cast("JsonObject | None", value.get("context"))),
+        resource=cast("JsonObject | None", value.get("resource")),
+    )
+
+
+def _context(value: JsonObject | None) -> Context:
+    if value is None:
+        return Context()
+    approval = cast("JsonObject | None", value.get("approval"))
+    return Context(
+        prompt=cast("str | None", value.get("prompt")),
+        task=cast("str | None", value.get("task")),
+        agent=cast("JsonObject | None", value.get("agent")),
+        call_id=cast("str | None", value.get("call_id")),
+        approval_id=None if approval is None else cast("str", approval["id"]),
+    )
+
+
+def _integer(value: float | None) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,46 @@
+"""`POST /authorize` and `POST /authorize/batch`: thin, for everything is in the flow."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from flask import Blueprint
+
+from counterfoil.core.model import JsonObject
+from counterfoil.http.exchange import Environ, Reply, hang, json_reply
+from counterfoil.http.inbound import bearer_token, idempotency_key, json_body
+from counterfoil.http.metrics import Metrics
+
+
+class Authorizes(Protocol):
+    """The main path, `flows.authorize.AuthorizeFlow`."""
+
+    def run(
+        self, *, body: bytes, unverified_token: str | None, idempotency_key: str | None, batch: bool
+    ) -> JsonObject:
+        """Answer one request or one batch; raises `CounterfoilError`."""
+
+
+def authorize_blueprint(flow: Authorizes, *, max_body_bytes: int, metrics: Metrics) -> Blueprint:
+    """Hang the main path on its two paths."""
+    blueprint = Blueprint("authorize", __name__)
+
+    def answer(environ: Environ, *, batch: bool) -> Reply:
+        value = flow.run(
+            body=json_body(environ, max_bytes=max_body_bytes),
+            unverified_token=bearer_token(environ),
+            idempotency_key=idempotency_key(environ),
+            batch=batch,
+        )
+        metrics.decided(value)
+        return json_reply(value)
+
+    def one(environ: Environ) -> Reply:
+        return answer(environ, batch=False)
+
+    def batch(environ: Environ) -> Reply:
+        return answer(environ, batch=True)
+
+    hang(blueprint, "/authorize", "one", one, method="POST")
+    hang(blueprint, "/authorize/batch", "batch", batch, method="POST")
+    return blueprint

@@ -1,0 +1,61 @@
+"""`GET /decisions/{id}` and `POST /decisions/{id}/outcome`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Protocol
+
+from flask import Blueprint
+
+from counterfoil.core.model import JsonValue
+from counterfoil.errors import NotFound
+from counterfoil.http.exchange import Environ, Reply, hang, json_reply
+from counterfoil.http.inbound import bearer_token, json_body
+
+_DECISION_ID: Final = re.compile(r"dec_[0-9A-Za-z]{26}")
+
+
+class ReadsTrail(Protocol):
+    """`flows.trail.TrailFlow`."""
+
+    def run(self, *, decision_id: str, unverified_token: str | None) -> JsonValue:
+        """Return all events of a decision; raises `CounterfoilError`."""
+
+
+class TakesOutcome(Protocol):
+    """`flows.outcome.OutcomeFlow`."""
+
+    def run(self, *, decision_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+        """Record what happened; raises `CounterfoilError`."""
+
+
+def decisions_blueprint(
+    *, trail: ReadsTrail, outcome: TakesOutcome, max_body_bytes: int
+) -> Blueprint:
+    """Hang reading a decision and reporting its outcome on their paths."""
+    blueprint = Blueprint("decisions", __name__)
+
+    def read(environ: Environ, decision_id: str) -> Reply:
+        value = trail.run(
+            decision_id=_well_formed(decision_id), unverified_token=bearer_token(environ)
+        )
+        return json_reply(value)
+
+    def report(environ: Environ, decision_id: str) -> Reply:
+        value = outcome.run(
+            decision_id=_well_formed(decision_id),
+            body=json_body(environ, max_bytes=max_body_bytes),
+            unverified_token=bearer_token(environ),
+        )
+        return json_reply(value)
+
+    hang(blueprint, "/decisions/<decision_id>", "read", read, method="GET")
+    hang(blueprint, "/decisions/<decision_id>/outcome", "report", report, method="POST")
+    return blueprint
+
+
+def _well_formed(decision_id: str) -> str:
+    """Only ids of our own form reach a query; any other cannot exist."""
+    if not _DECISION_ID.fullmatch(decision_id):
+        raise NotFound
+    return decision_id
