@@ -1,0 +1,3 @@
+module counterfoil/benchmarks/load
+
+go 1.24
