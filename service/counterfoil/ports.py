@@ -119,6 +119,37 @@ class Once:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A step of something durable that has a state, in the event's own transaction.
+
+    `expect_version` is the version that the thing must have now, None where it must not
+    exist yet; each step adds one. At most one thing that is `open` and unexpired has the
+    same `name`. `owner` groups things for reading. The ledger keeps name and owner as keyed
+    hashes only. States find and serialise; the events are the truth.
+    """
+
+    kind: str
+    key: str
+    expect_version: int | None
+    state: str
+    open: bool
+    name: str
+    owner: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredState:
+    """Where a thing stands; `decision_id` is that of the event that made it."""
+
+    key: str
+    version: int
+    state: str
+    decision_id: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event for the ledger.
 
@@ -137,6 +168,7 @@ class Event:
     plain: JsonObject = field(default_factory=dict)
     payload: Mapping[str, bytes] = field(default_factory=dict)
     once: Once | None = None
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +202,7 @@ class Ledger(Protocol):
         Raises:
             LedgerError: not durable in time, no space, or the log is not trusted.
             OnceConflict: see `ledger.client`; the same `scope` with another body.
+            StateConflict: a change expects another version, or an open name is taken.
         """
 
     def reserve(self, once: Once, *, deadline: float) -> bytes | None:
@@ -190,6 +223,26 @@ class Ledger(Protocol):
 
         A tenant never sees another's: a foreign id is an empty list.
         """
+
+
+class States(Protocol):
+    """Where durable things stand (`Change`); all of one tenant, never another's."""
+
+    def state(self, tenant: str, kind: str, key: str) -> StoredState | None:
+        """Where the thing stands, None where there is none."""
+
+    def open_states(
+        self, tenant: str, kind: str, *, name: str | None = None, owner: str | None = None
+    ) -> list[StoredState]:
+        """Things that are open (expired ones too, until somebody records that), oldest first."""
+
+    def owned_states(self, tenant: str, kind: str, owner: str) -> list[StoredState]:
+        """The newest hundred things of an owner, open or not."""
+
+    def wait_for_state(
+        self, tenant: str, kind: str, key: str, *, version: int, deadline: float
+    ) -> None:
+        """Return when the thing's version is another one, at the deadline, or at a stop."""
 
 
 class GrantSigner(Protocol):

@@ -20,6 +20,7 @@ from sql_grammar import statement
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 CREATE = read_sql("CREATE TABLE public.invoices (id int)").required[0]
 SELECT = read_sql("SELECT id FROM public.invoices").required[0]
+DROP = read_sql("DROP TABLE public.invoices").required[0]
 DEPLOY = read_manifest(MANIFEST).required[0]
 
 
@@ -49,7 +50,7 @@ def test_permissions_of_manifests_have_the_published_shape() -> None:
         validator("kubernetes").validate(permission)
 
 
-@pytest.mark.parametrize("honest", [CREATE, SELECT, DEPLOY])
+@pytest.mark.parametrize("honest", [CREATE, SELECT, DROP, DEPLOY])
 def test_shapes_are_closed_and_members_required(honest: dict[str, Any]) -> None:
     assert is_valid(honest)
     assert not is_valid({**honest, "constraints": []})
@@ -66,6 +67,13 @@ def test_shapes_are_closed_and_members_required(honest: dict[str, Any]) -> None:
     }.items():
         if name in honest:
             assert not is_valid({**honest, name: value}), name
+
+
+def test_only_a_whole_table_is_owned() -> None:
+    assert is_valid(DROP)
+    for changed in ({"object": "schema"}, {"object": "sequence"}, {"columns": ["a"]}):
+        assert not is_valid({**DROP, **changed})
+        assert is_valid({**SELECT, **changed})
 
 
 def test_a_rule_is_on_resources_or_on_paths_never_both() -> None:

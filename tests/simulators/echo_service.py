@@ -19,7 +19,9 @@ from counterfoil.config import load_config
 
 
 def echo(environ: dict[str, Any], start: Callable[..., None]) -> Iterable[bytes]:
-    """Answer with the environ; `/split` tries to split the answer."""
+    """Answer with the environ; `/split` tries to split the answer, `/hang` never ends."""
+    while environ["PATH_INFO"] == "/hang":
+        pass
     body = environ["wsgi.input"].read()
     seen = {name: value for name, value in environ.items() if isinstance(value, str)}
     payload = json.dumps(
@@ -42,10 +44,11 @@ class EchoApplication(CounterfoilApplication):
         return echo
 
     def _settings(self) -> dict[str, Any]:
-        return {**super()._settings(), "keepalive": self.keepalive}
+        return {**super()._settings(), "keepalive": self.keepalive, "graceful_timeout": 600}
 
 
 if __name__ == "__main__":
     descriptor, EchoApplication.keepalive, body_seconds = map(int, sys.argv[1:4])
-    setattr(gunicorn_limits, "BODY_SECONDS", body_seconds)  # noqa: B010  # it is Final for everybody else
+    for limit, seconds in {"BODY_SECONDS": body_seconds, "SEND_SECONDS": 600}.items():
+        setattr(gunicorn_limits, limit, seconds)  # Final for everybody else
     EchoApplication(load_config(None, os.environ, dev=True), descriptor).run()

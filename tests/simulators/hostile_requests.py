@@ -128,7 +128,7 @@ class Hostile:
             items = [self._request() for _ in range(rng.choice([0, 1, 2, 16, 17]))]
             return "POST", "/authorize/batch", self._body({"actions": items})
         if kind < 0.85:
-            report = {"status": rng.choice(["succeeded", "failed", "x"]), "length": 3}
+            report = {"status": rng.choice(["ok", "error", "x"]), "length": 3}
             return "POST", f"/decisions/{rng.choice(known)}/outcome", self._body(report)
         if kind < 0.93:
             return "GET", f"/decisions/{rng.choice(known)}", b""

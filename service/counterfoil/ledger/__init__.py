@@ -1,0 +1,1 @@
+"""The record: writer process, client, store, checkpoints."""

@@ -1,0 +1,301 @@
+"""A worker's side of the ledger (`ports.Ledger`): seal here, commit there, open again here.
+
+What the writer gets is a leaf, sealed blobs and keyed hashes. What comes back is a receipt,
+whose key only the writer holds, so there is none without a durable commit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from counterfoil.core.checkpoint import VerifierKey, log_origin
+from counterfoil.core.entry import NotRecordable, b64url
+from counterfoil.core.tree import leaf_hash
+from counterfoil.errors import (
+    CounterfoilError,
+    IdempotencyConflict,
+    IdempotencyInProgress,
+    LedgerUnavailable,
+    StateConflict,
+)
+from counterfoil.grouping import Grouper, GroupLost
+from counterfoil.ledger.channel import Channel
+from counterfoil.ledger.frames import MAX_FRAME_BYTES, Value, encode
+from counterfoil.ledger.keys import load_master
+from counterfoil.ledger.reader import Reader, receipt_of
+from counterfoil.ledger.sealing import (
+    KeyRing,
+    Master,
+    Sealed,
+    needs_key,
+    once_key_id,
+    open_once,
+    seal_event,
+)
+from counterfoil.ledger.state_reader import StateReader
+from counterfoil.ports import Clock, Event, Once, Recorded, StoredEvent
+
+MAX_GROUP = 64
+MAX_WAITING: Final = 1_024  # callers of one worker; more would only wait for their 503
+_FRAME_ROOM = 1_024  # the frame's own words around its requests
+
+
+class OnceConflict(IdempotencyConflict):
+    """The same scope came with another body."""
+
+
+class _Stale(Exception):
+    """The writer knows neither this ledger's name nor this data key (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One packed request and until when its caller waits."""
+
+    packed: bytes
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerHealth:
+    """Whether an event could be recorded now, for `/readyz`."""
+
+    ready: bool
+    detail: str = ""
+
+
+class LedgerClient:
+    """One per worker, made after `fork`; for threads and greenlets alike.
+
+    Args:
+        socket_path: the writer's socket.
+        database_path: the file, read only here.
+        keys_directory: holds `sealing.key`.
+        clock: time and deadlines.
+        create_keys: make a missing sealing key (development only).
+
+    Raises:
+        ConfigError: the sealing key cannot be read.
+    """
+
+    def __init__(
+        self,
+        *,
+        socket_path: Path,
+        database_path: Path,
+        keys_directory: Path,
+        clock: Clock,
+        create_keys: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._master = Master(load_master(keys_directory, create=create_keys))
+        self._keys = KeyRing(self._master, self._fetch_key)
+        self._channel = Channel(socket_path, clock.monotonic)
+        self._grouper: Grouper[_Ask, Value] = Grouper(self._exchange, MAX_GROUP)
+        self._reader = Reader(database_path, self._master, self._receipt_key)
+        self.states = StateReader(self._reader, self._master, clock)
+        self._name: VerifierKey | None = None  # the ledger's prefix and public key
+        self._waiting = 0
+        self._lock = threading.Lock()  # owns `_waiting`
+
+    def append(self, events: Sequence[Event], *, deadline: float) -> list[Recorded]:
+        """Make all durable in one commit, or none (`ports.Ledger`).
+
+        An event whose `once` was done before with the same body is not recorded again: its
+        answer is `repeated`, its receipt the first one.
+
+        Raises:
+            LedgerUnavailable: not durable in time; it may be recorded all the same.
+            LedgerCorrupt: a stored answer does not open.
+            OnceConflict: the same scope with another body; none is recorded.
+            StateConflict: another change came first; none is recorded.
+        """
+        try:
+            return self._append(events, deadline)
+        except _Stale:
+            # The writer refused before writing anything, so a second try is not a second
+            # record: a restored ledger has another name, an erased person gets a new key.
+            self._name = None
+            for event in events:
+                self._keys.forget(event.tenant, event.subject)
+        try:
+            return self._append(events, deadline)
+        except _Stale as error:
+            raise LedgerUnavailable("the writer refused a fresh event") from error
+
+    def reserve(self, once: Once, *, deadline: float) -> bytes | None:
+        """Claim a scope (`ports.Ledger`): None to go on, or the stored answer.
+
+        Raises:
+            OnceConflict: same scope, another body.
+            IdempotencyInProgress: the first is still running.
+            LedgerError: the writer or the stored answer failed.
+        """
+        until = self._clock.now() + (deadline - self._clock.monotonic())
+        scope, body = self._master.once_scope(once.scope), self._master.once_body(once)
+        match self._ask(["reserve", scope, body, until], deadline):
+            case ["ok"]:
+                return None
+            case ["done", bytes(sealed_answer)]:
+                return self._open_once(once, sealed_answer)
+            case answer:
+                raise _error(answer)
+
+    def release(self, once: Once) -> None:
+        """Give a claim back (`ports.Ledger`); never raises ours, its deadline does it too."""
+        scope, body = self._master.once_scope(once.scope), self._master.once_body(once)
+        try:
+            self._ask(["release", scope, body], self._clock.monotonic() + 1.0)
+        except CounterfoilError:
+            return
+
+    def trail(self, tenant: str, decision_id: str) -> list[StoredEvent]:
+        """All events of a decision in log order, opened (`ports.Ledger`).
+
+        Raises:
+            LedgerError: unreadable, or not what the receipts say.
+        """
+        return self._reader.trail(tenant, decision_id)
+
+    def health(self, *, deadline: float) -> LedgerHealth:
+        """Ask the writer whether it could record now. Never raises."""
+        try:
+            match self._ask(["health"], deadline):
+                case ["ok", _]:
+                    return LedgerHealth(ready=True)
+                case answer:
+                    return LedgerHealth(ready=False, detail=str(_error(answer)))
+        except CounterfoilError as error:
+            return LedgerHealth(ready=False, detail=str(error))
+
+    def close(self) -> None:
+        """Close connections; only when no call is running."""
+        self._channel.close()
+        self._reader.close()
+
+    def _append(self, events: Sequence[Event], deadline: float) -> list[Recorded]:
+        try:
+            sealed = [self._seal(event, deadline) for event in events]
+        except NotRecordable as error:
+            raise LedgerUnavailable(f"the event cannot be recorded: {error}") from error
+        match self._ask(["append", [item.wire for item in sealed]], deadline):
+            case ["ok", list(results)] if len(results) == len(events):
+                return [
+                    self._recorded(*parts) for parts in zip(events, sealed, results, strict=True)
+                ]
+            case answer:
+                raise _error(answer)
+
+    def _seal(self, event: Event, deadline: float) -> Sealed:
+        key = None
+        if needs_key(event):
+            key = self._keys.key_for(event.tenant, event.subject, deadline=deadline)
+        try:
+            origin = log_origin(self._ledger_name(deadline).name, event.tenant)
+        except ValueError as error:
+            raise NotRecordable(str(error)) from error
+        return seal_event(event, origin, key, self._master)
+
+    def _recorded(self, event: Event, sealed: Sealed, result: Value) -> Recorded:
+        match result:
+            case [bytes(hashed), bytes(signature)]:
+                parts = (sealed.origin, sealed.event_id, b64url(hashed), sealed.time)
+                return Recorded(receipt=receipt_of(*parts, signature))
+            case [bytes(leaf), bytes(signature), bytes(answer)] if event.once is not None:
+                first = orjson.loads(leaf)
+                hashed_leaf = b64url(leaf_hash(leaf))
+                parts = (first["origin"], first["event_id"], hashed_leaf, first["time"])
+                repeated = self._open_once(event.once, answer)
+                return Recorded(receipt=receipt_of(*parts, signature), repeated=repeated)
+            case _:
+                raise LedgerUnavailable("the ledger writer gave an unknown answer")
+
+    def _open_once(self, once: Once, sealed_answer: bytes) -> bytes:
+        key = self._reader.data_key(once_key_id(sealed_answer))
+        if key is None:
+            raise LedgerUnavailable("the stored answer was erased")
+        return open_once(sealed_answer, once, key, self._master)
+
+    def _fetch_key(
+        self, lookup: bytes, name: str, wrapped: bytes, *, deadline: float
+    ) -> tuple[str, bytes]:
+        match self._ask(["key", lookup, name, wrapped], deadline):
+            case ["ok", str(stored_name), bytes(stored)]:
+                return stored_name, stored
+            case answer:
+                raise _error(answer)
+
+    def _receipt_key(self) -> VerifierKey:
+        return self._ledger_name(self._clock.monotonic() + 1.0)
+
+    def _ledger_name(self, deadline: float) -> VerifierKey:
+        if self._name is None:
+            match self._ask(["hello"], deadline):
+                case ["ok", str(prefix), bytes(public)]:
+                    self._name = VerifierKey(prefix, public)
+                case answer:
+                    raise _error(answer)
+        return self._name
+
+    def _ask(self, request: Value, deadline: float) -> Value:
+        """One request through the group; raises LedgerUnavailable where no answer came."""
+        packed = encode(request)
+        if len(packed) > MAX_FRAME_BYTES - _FRAME_ROOM:
+            raise LedgerUnavailable("the event is too large for the ledger")
+        with self._lock:
+            if self._waiting >= MAX_WAITING:
+                raise LedgerUnavailable("too many events wait for the ledger")
+            self._waiting += 1
+        try:
+            (answer,) = self._grouper.call([_Ask(packed, deadline)], deadline)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+        if isinstance(answer, (TimeoutError, GroupLost)):
+            raise LedgerUnavailable("the ledger did not answer in time") from answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _exchange(self, asks: list[_Ask]) -> list[Value | Exception]:
+        """One group out, in as many frames as its bytes need."""
+        answers: list[Value | Exception] = []
+        while len(answers) < len(asks):
+            frame = _fitting(asks[len(answers) :])
+            try:
+                deadline = min(ask.deadline for ask in frame)
+                answers += self._channel.exchange([ask.packed for ask in frame], deadline)
+            except LedgerUnavailable as error:
+                answers += [LedgerUnavailable(error.detail) for _ in frame]
+        return answers
+
+
+def _fitting(asks: list[_Ask]) -> list[_Ask]:
+    total = 0
+    for count, ask in enumerate(asks):
+        total += len(ask.packed)
+        if total > MAX_FRAME_BYTES - _FRAME_ROOM:
+            return asks[:count]
+    return asks
+
+
+def _error(answer: Value) -> Exception:
+    match answer:
+        case ["conflict", *_]:
+            return OnceConflict()
+        case ["in_progress", *_]:
+            return IdempotencyInProgress()
+        case ["stale", *_]:
+            return _Stale()
+        case ["state", *_]:
+            return StateConflict()
+        case [_, str(detail)]:
+            return LedgerUnavailable(detail)
+        case _:
+            return LedgerUnavailable("the ledger writer gave an unknown answer")

@@ -1,0 +1,281 @@
+"""One group inside one transaction: appends, claims and keys, and the checkpoints over them.
+
+Nothing here commits. A refused request writes nothing, so it takes nobody else with it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import orjson
+
+from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin, signed_note
+from counterfoil.core.entry import b64url, receipt_message
+from counterfoil.core.tree import Frontier, leaf_hash
+from counterfoil.errors import LedgerCorrupt
+from counterfoil.ledger import once, states
+from counterfoil.ledger.frames import Value
+from counterfoil.ledger.keys import ReceiptKey
+from counterfoil.ledger.once import OnceRow, Standing
+from counterfoil.ledger.startup import LogState
+
+KEPT_SECONDS = 1.0  # the merge delay: an older checkpoint is kept about this often
+
+_INSERT_ENTRY = (
+    "INSERT INTO entries (seq, log, idx, event_id, decision_id, leaf, signature)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_PAYLOAD = "INSERT INTO payloads (seq, sealed) VALUES (?, ?)"
+
+
+class _Refused(Exception):
+    """This request is answered with a code and writes nothing."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.answer: list[Value] = [code, detail]
+
+
+@dataclass(slots=True)
+class _Item:
+    """One event of an append: the leaf, what the leaf itself says, and its once row."""
+
+    leaf: bytes
+    sealed: bytes | None
+    tenant: str
+    origin: str
+    event_id: str
+    decision_id: str | None
+    time: str
+    subject_key: str | None
+    promise: tuple[bytes, bytes, bytes, float] | None  # scope, body, answer, expires_at
+    step: states.Step | None = None
+    earlier: OnceRow | None = None
+
+
+class Group:
+    """Collects one transaction's changes; `touched` replaces the writer's state after COMMIT."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        logs: Mapping[str, LogState],
+        *,
+        prefix: str,
+        key: ReceiptKey,
+        seq: int,
+        now: float,
+        monotonic: float,
+    ) -> None:
+        self._db, self._logs, self._prefix, self._key = db, logs, prefix, key
+        self._now, self._monotonic = now, monotonic
+        self._known_keys: set[str] = set()
+        self.touched: dict[str, LogState] = {}
+        self.seq = seq
+
+    def apply(self, request: Value) -> list[Value]:
+        """Carry out one request and return its answer: a code, then what belongs to it.
+
+        Raises:
+            sqlite3.IntegrityError: an event id that exists.
+            LedgerCorrupt: a once row whose event is gone.
+        """
+        try:
+            match request:
+                case ["append", list(events)]:
+                    return self._append(events)
+                case ["reserve", bytes(scope), bytes(body), float(until)]:
+                    return self._reserve(scope, body, until)
+                case ["release", bytes(scope), bytes(body)]:
+                    once.release(self._db, scope, body)
+                    return ["ok"]
+                case ["key", bytes(lookup), str(name), bytes(wrapped)]:
+                    return self._key_of(lookup, name, wrapped)
+                case _:
+                    raise _Refused("refused", "unknown request")
+        except _Refused as refusal:
+            return refusal.answer
+
+    def sign(self) -> None:
+        """Write the new signed checkpoint of every log that grew, inside the transaction."""
+        for state in self.touched.values():
+            self._sign_log(state)
+
+    def keep_all(self) -> None:
+        """Keep the last checkpoint of each log that has grown since its last kept one."""
+        for tenant, state in self._logs.items():
+            if state.frontier.size > state.kept_size:
+                self.touched[tenant] = replace(state, kept_at=float("-inf"))
+        self.sign()
+
+    def _append(self, events: list[Value]) -> list[Value]:
+        """All events of one caller, or none."""
+        items = [_read_item(event) for event in events]
+        scopes: set[bytes] = set()
+        for item in items:
+            state = self._logs.get(item.tenant)
+            if item.origin != (state.key.name if state else log_origin(self._prefix, item.tenant)):
+                raise _Refused("stale", "the event names another ledger")
+            if item.subject_key is not None and not self._key_exists(item.subject_key):
+                raise _Refused("stale", "the event's data key does not exist")
+            if item.promise is not None:
+                scope, body = item.promise[:2]
+                if scope in scopes:
+                    raise _Refused("refused", "one scope twice in an append")
+                scopes.add(scope)
+                item.earlier = once.look_up(self._db, scope, body, self._now)
+                if item.earlier.standing is Standing.CONFLICT:
+                    raise _Refused("conflict")
+        self._take_steps(items)
+        return ["ok", [self._record(item) for item in items]]
+
+    def _take_steps(self, items: list[_Item]) -> None:
+        """The steps of all new events, or a refusal of the whole append."""
+        fresh = [i for i in items if i.earlier is None or i.earlier.standing is not Standing.DONE]
+        steps = [(i.tenant, i.decision_id, i.step) for i in fresh if i.step is not None]
+        if not steps:
+            return
+        # A decision that was recorded before must not have its other half recorded now.
+        if len(fresh) != len(items) or not states.take_steps(self._db, steps, self._now):
+            raise _Refused("state")
+
+    def _record(self, item: _Item) -> Value:
+        if item.earlier is not None and item.earlier.standing is Standing.DONE:
+            return self._repeat(item.earlier)
+        state = self._grow(item.tenant)
+        hashed = leaf_hash(item.leaf)
+        index = state.frontier.size
+        state.frontier.append(hashed)
+        message = receipt_message(state.key.name, item.event_id, b64url(hashed), item.time)
+        signature = state.key_id + self._key.sign(message)
+        self.seq += 1
+        self._db.execute(
+            _INSERT_ENTRY,
+            (self.seq, state.log, index, item.event_id, item.decision_id, item.leaf, signature),
+        )
+        if item.sealed is not None:
+            self._db.execute(_INSERT_PAYLOAD, (self.seq, item.sealed))
+        if item.promise is not None:
+            scope, body, answer, expires_at = item.promise
+            once.complete(
+                self._db,
+                scope,
+                body,
+                expires_at=expires_at,
+                event_id=item.event_id,
+                subject_key=item.subject_key,
+                answer=answer,
+            )
+        return [hashed, signature]
+
+    def _repeat(self, earlier: OnceRow) -> Value:
+        """The receipt as it was first given: a new one would vouch for an edited row."""
+        row = self._db.execute(
+            "SELECT leaf, signature FROM entries WHERE event_id = ?", (earlier.event_id,)
+        ).fetchone()
+        if row is None:
+            raise LedgerCorrupt("the event of a stored answer is gone")
+        return [row[0], row[1], earlier.answer]
+
+    def _reserve(self, scope: bytes, body: bytes, until: float) -> list[Value]:
+        earlier = once.look_up(self._db, scope, body, self._now)
+        match earlier.standing:
+            case Standing.CONFLICT:
+                return ["conflict", ""]
+            case Standing.CLAIMED:
+                return ["in_progress", ""]
+            case Standing.DONE:
+                return ["done", earlier.answer]
+            case Standing.FREE:
+                once.claim(self._db, scope, body, until)
+                return ["ok"]
+
+    def _key_of(self, lookup: bytes, name: str, wrapped: bytes) -> list[Value]:
+        """The data key that stands for `lookup`; the proposed one where there is none yet."""
+        row = self._db.execute(
+            "SELECT id, wrapped FROM subject_keys WHERE lookup = ?", (lookup,)
+        ).fetchone()
+        if row is not None:
+            return ["ok", row[0], row[1]]
+        self._db.execute("INSERT INTO subject_keys VALUES (?, ?, ?)", (name, lookup, wrapped))
+        return ["ok", name, wrapped]
+
+    def _key_exists(self, name: str) -> bool:
+        """Asked of the table each time: sealing under a destroyed key would undo an erasure."""
+        if name in self._known_keys:
+            return True
+        found = self._db.execute("SELECT 1 FROM subject_keys WHERE id = ?", (name,)).fetchone()
+        if found:
+            self._known_keys.add(name)
+        return found is not None
+
+    def _grow(self, tenant: str) -> LogState:
+        state = self.touched.get(tenant)
+        if state is None:
+            known = self._logs.get(tenant)
+            state = self._open_log(tenant) if known is None else known.copy()
+            self.touched[tenant] = state
+        return state
+
+    def _open_log(self, tenant: str) -> LogState:
+        key = VerifierKey(log_origin(self._prefix, tenant), self._key.public)
+        frontier = Frontier()
+        log = self._db.execute(
+            "INSERT INTO logs (tenant, size, frontier, root, note, kept) VALUES (?, 0, ?, ?, ?, 0)",
+            (tenant, b"", frontier.root(), b""),
+        ).lastrowid
+        if log is None:
+            raise LedgerCorrupt("a new log got no number")
+        return LogState(log, tenant, frontier, key, key.key_id())
+
+    def _sign_log(self, state: LogState) -> None:
+        frontier, root = state.frontier.to_bytes(), state.frontier.root()
+        text = Checkpoint(state.key.name, state.frontier.size, root).text()
+        note = signed_note(text, state.key, self._key.sign(text.encode()))
+        if self._monotonic - state.kept_at >= KEPT_SECONDS:
+            state.kept += 1
+            state.kept_at, state.kept_size = self._monotonic, state.frontier.size
+            self._db.execute(
+                "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?)",
+                (state.log, state.kept, state.frontier.size, frontier, note),
+            )
+        self._db.execute(
+            "UPDATE logs SET size = ?, frontier = ?, root = ?, note = ?, kept = ? WHERE log = ?",
+            (state.frontier.size, frontier, root, note, state.kept, state.log),
+        )
+
+
+def _read_item(event: Value) -> _Item:
+    match event:
+        case [bytes(leaf), (bytes() | None) as sealed, (list() | None) as promise, *rest] if (
+            len(rest) <= 1
+        ):
+            pass
+        case _:
+            raise _Refused("refused", "malformed event")
+    try:
+        fields = orjson.loads(leaf)
+        return _Item(
+            leaf=leaf,
+            sealed=sealed,
+            tenant=fields["tenant"],
+            origin=fields["origin"],
+            event_id=fields["event_id"],
+            decision_id=fields["decision_id"],
+            time=fields["time"],
+            subject_key=fields["subject_key"],
+            promise=None if promise is None else _read_promise(promise),
+            step=states.read_step(rest[0]) if rest else None,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise _Refused("refused", "malformed leaf") from error
+
+
+def _read_promise(promise: list[Value]) -> tuple[bytes, bytes, bytes, float]:
+    match promise:
+        case [bytes(scope), bytes(body), bytes(answer), float(expires_at)]:
+            return scope, body, answer, expires_at
+        case _:
+            raise _Refused("refused", "malformed once")

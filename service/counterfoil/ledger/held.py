@@ -1,0 +1,107 @@
+"""What an auditor holds against a ledger: checkpoints and receipts from earlier days."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from counterfoil.core.checkpoint import (
+    Checkpoint,
+    InvalidNote,
+    VerifierKey,
+    note_origin,
+    open_checkpoint,
+)
+from counterfoil.core.entry import ID, ORIGIN, from_b64url, receipt_message
+from counterfoil.core.model import Receipt
+from counterfoil.ledger.keys import Verifier
+
+
+class InvalidEvidence(ValueError):
+    """The held file itself is not signed by this key: it says nothing about the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Held evidence by log; every signature has been checked."""
+
+    checkpoints: dict[str, list[Checkpoint]] = field(default_factory=dict)
+    receipts: dict[str, dict[str, str]] = field(default_factory=dict)  # origin → event → hash
+    contradictions: list[tuple[str, str]] = field(default_factory=list)  # two hashes, both signed
+
+    def origins(self) -> set[str]:
+        """Every log that some of it is about."""
+        return {*self.checkpoints, *self.receipts}
+
+
+def read_held(notes: Sequence[bytes], receipts: Sequence[bytes], key: VerifierKey) -> Held:
+    """Check signatures and sort by log.
+
+    Args:
+        notes: signed checkpoints.
+        receipts: JSON: a receipt, an answer that holds one, or many of either, one a line.
+        key: the ledger's public key, named by its origin prefix; evidence of another ledger
+            is refused.
+
+    Raises:
+        InvalidEvidence: not evidence under this key.
+    """
+    held, verify = Held(), Verifier(key)
+    for note in notes:
+        try:
+            named = _named(key, note_origin(note))
+            checkpoint = open_checkpoint(note, named, verify)
+        except InvalidNote as error:
+            raise InvalidEvidence(f"a held checkpoint: {error}") from error
+        held.checkpoints.setdefault(checkpoint.origin, []).append(checkpoint)
+    for data in receipts:
+        for receipt in _receipts_in(data):
+            _check_receipt(receipt, _named(key, receipt.origin), verify)
+            known = held.receipts.setdefault(receipt.origin, {})
+            if known.setdefault(receipt.event_id, receipt.leaf_hash) != receipt.leaf_hash:
+                held.contradictions.append((receipt.origin, receipt.event_id))
+    for checkpoints in held.checkpoints.values():
+        checkpoints.sort(key=lambda checkpoint: checkpoint.size)
+    return held
+
+
+def _named(key: VerifierKey, origin: str) -> VerifierKey:
+    if not origin.startswith(f"{key.name}/log/"):
+        raise InvalidEvidence(f"held evidence of {origin} is not about {key.name}")
+    return key.named(origin)
+
+
+def _receipts_in(data: bytes) -> list[Receipt]:
+    try:
+        text = data.decode()
+        try:
+            values = [json.loads(text)]
+        except ValueError:
+            values = [json.loads(line) for line in text.splitlines() if line.strip()]
+        if not values:
+            raise InvalidEvidence("a file of held receipts is empty")
+        return [_receipt(value) for value in values]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InvalidEvidence(f"a held receipt cannot be read: {error}") from error
+
+
+def _receipt(value: object) -> Receipt:
+    inner = value.get("receipt", value) if isinstance(value, dict) else None
+    if not isinstance(inner, dict) or not all(isinstance(item, str) for item in inner.values()):
+        raise TypeError("it is no JSON object of a receipt's fields")
+    names = ("origin", "event_id", "leaf_hash", "time", "key_id", "signature")
+    return Receipt(**{name: inner[name] for name in names})
+
+
+def _check_receipt(receipt: Receipt, key: VerifierKey, verify: Verifier) -> None:
+    parts = (receipt.origin, receipt.event_id, receipt.leaf_hash, receipt.time)
+    if not ORIGIN.fullmatch(receipt.origin) or not ID.fullmatch(receipt.event_id):
+        raise InvalidEvidence("a held receipt is malformed")
+    try:
+        signature = from_b64url(receipt.signature)
+    except ValueError as error:
+        raise InvalidEvidence("a held receipt's signature cannot be read") from error
+    other = receipt.key_id != key.key_id().hex()
+    if other or not verify(signature, receipt_message(*parts)):
+        raise InvalidEvidence(f"the held receipt of {receipt.event_id} is not signed by this key")

@@ -1,0 +1,200 @@
+"""Check one log from its first record to its signed size (steps 3 to 5 of `verify.py`)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from counterfoil.core.checkpoint import Checkpoint, InvalidNote, open_checkpoint
+from counterfoil.core.entry import b64url
+from counterfoil.core.tree import Frontier
+from counterfoil.ledger.evidence import LogName, StoredRecord, check_record
+from counterfoil.ledger.held import Held
+from counterfoil.ledger.report import Report
+
+_ROWS = 1_000  # read in one go: the length of a read transaction
+_KNOWN_KEYS = 100_000  # data key ids remembered before they are looked up again
+
+_RECORDS = (
+    "SELECT e.seq, e.idx, e.event_id, e.decision_id, e.leaf, e.signature, p.sealed"
+    " FROM entries e LEFT JOIN payloads p ON p.seq = e.seq"
+    " WHERE e.log = ? AND e.idx > ? AND e.idx < ? ORDER BY e.idx LIMIT ?"
+)
+_CHECKPOINTS = (
+    "SELECT number, size, frontier, note FROM checkpoints"
+    " WHERE log = ? AND number > ? AND number <= ? ORDER BY number LIMIT ?"
+)
+
+
+class DataKeys:
+    """Whether a data key is still there; remembers a bounded number of answers."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._known: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        if name in self._known:
+            return True
+        found = self._db.execute("SELECT 1 FROM subject_keys WHERE id = ?", (name,)).fetchone()
+        if found is not None:
+            if len(self._known) >= _KNOWN_KEYS:
+                self._known.clear()
+            self._known.add(name)
+        return found is not None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One row of `logs` as it stood at the start; `stored` is (frontier, root, note)."""
+
+    log: int
+    name: LogName
+    size: int
+    stored: tuple[object, ...]
+    kept: int
+
+
+class LogCheck:
+    """One walk over one log; findings go to the report."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        row: LogRow,
+        held: Held,
+        report: Report,
+        *,
+        keys: DataKeys,
+        progress: Callable[[int], None],
+    ) -> None:
+        self._db, self._row, self._report = db, row, report
+        self._keys, self._progress = keys, progress
+        self._origin = row.name.key.name
+        self._held = iter(held.checkpoints.get(self._origin, ()))
+        self._receipts = dict(held.receipts.get(self._origin, {}))
+        self._frontier = Frontier()
+        self._previous_seq = 0
+        self._payloads = 0
+
+    def run(self) -> int:
+        """Walk the log; returns how many payload rows belong to it."""
+        self._report.held_receipts += len(self._receipts)
+        kept = self._kept()
+        due, held = next(kept, None), next(self._held, None)
+        due, held = self._at_this_size(due, kept, held)
+        for record in self._records():
+            if not self._take(record):
+                break
+            due, held = self._at_this_size(due, kept, held)
+        while due is not None:
+            self._find(f"kept checkpoint {due[0]}", "is out of order or beyond the log")
+            due = next(kept, None)
+        while held is not None:
+            self._find("log", f"ends at {self._frontier.size}, a held checkpoint at {held.size}")
+            held = next(self._held, None)
+        for event_id in self._receipts:
+            self._find("log", f"{event_id} is gone, and a held receipt shows that it was there")
+        self._check_row()
+        return self._payloads
+
+    def _take(self, record: StoredRecord) -> bool:
+        """One record; False where nothing after it can be placed."""
+        where = f"entry {record.index} ({record.event_id})"
+        if record.index != self._frontier.size:
+            self._find(where, f"stands where entry {self._frontier.size} should")
+            return False
+        if not isinstance(record.seq, int) or record.seq <= self._previous_seq:
+            self._find(where, "has a number in the file that is out of order")
+        else:
+            self._previous_seq = record.seq
+        verdict = check_record(record, self._row.name)
+        if verdict.problem is not None:
+            self._find(where, verdict.problem)
+        elif verdict.subject_key is not None and verdict.subject_key not in self._keys:
+            self._find(where, f"lost its data key {verdict.subject_key}")
+        if verdict.hashed is None:
+            return False
+        held_hash = self._receipts.pop(str(record.event_id), None)
+        if held_hash not in {None, b64url(verdict.hashed)}:
+            self._find(where, "is not what a held receipt says")
+        self._payloads += record.sealed is not None
+        self._frontier.append(verdict.hashed)
+        self._report.entries += 1
+        if self._report.entries % _ROWS == 0:
+            self._progress(self._report.entries)
+        return True
+
+    def _at_this_size(
+        self,
+        due: tuple[object, ...] | None,
+        kept: Iterator[tuple[object, ...]],
+        held: Checkpoint | None,
+    ) -> tuple[tuple[object, ...] | None, Checkpoint | None]:
+        """Compare every kept and held checkpoint of the current size; the next ones."""
+        size = self._frontier.size
+        while due is not None and due[1] == size:
+            self._check_note(f"kept checkpoint {due[0]}", due[2], due[3])
+            self._report.checkpoints += 1
+            due = next(kept, None)
+        while held is not None and held.size == size:
+            if held.root != self._frontier.root():
+                self._find("log", f"a held checkpoint of size {size} has another root")
+            self._report.held_checkpoints += 1
+            held = next(self._held, None)
+        return due, held
+
+    def _check_row(self) -> None:
+        """Step 4."""
+        frontier, root, note = self._row.stored
+        if self._row.size != self._frontier.size:
+            self._find("log", f"says {self._row.size} entries and has {self._frontier.size}")
+        if root != self._frontier.root():
+            self._find("log", "the stored root is not that of its records")
+        self._check_note("log", frontier, note)
+        self._report.logs.append(
+            Checkpoint(self._origin, self._frontier.size, self._frontier.root())
+        )
+        self._progress(self._report.entries)
+
+    def _check_note(self, where: str, frontier: object, note: object) -> None:
+        if frontier != self._frontier.to_bytes():
+            self._find(where, "the stored frontier is not that of the records")
+        try:
+            data = note if isinstance(note, bytes) else b""
+            checkpoint = open_checkpoint(data, self._row.name.key, self._row.name.verify)
+        except InvalidNote as error:
+            self._find(where, f"the signed checkpoint: {error}")
+            return
+        if checkpoint.size != self._frontier.size or checkpoint.root != self._frontier.root():
+            self._find(where, "the signed checkpoint is not that of the records")
+
+    def _kept(self) -> Iterator[tuple[object, ...]]:
+        last = 0
+        while rows := self._db.execute(
+            _CHECKPOINTS, (self._row.log, last, self._row.kept, _ROWS)
+        ).fetchall():
+            for row in rows:
+                if row[0] != last + 1:
+                    self._find(f"kept checkpoint {last + 1}", "is missing")
+                    # A damaged index may lead backwards: going on from there would never end.
+                    if not isinstance(row[0], int) or row[0] <= last:
+                        return
+                last = row[0]
+                yield row
+        if last < self._row.kept:
+            self._find(f"kept checkpoint {last + 1}", "is missing")
+
+    def _records(self) -> Iterator[StoredRecord]:
+        last = -1
+        while rows := self._db.execute(
+            _RECORDS, (self._row.log, last, self._row.size, _ROWS)
+        ).fetchall():
+            last = rows[-1][1]
+            for row in rows:
+                yield StoredRecord(*row)
+
+    def _find(self, where: str, what: str) -> None:
+        place = f"log {self._origin}"
+        self._report.add(place if where == "log" else f"{place}, {where}", what)

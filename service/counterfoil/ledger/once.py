@@ -1,0 +1,96 @@
+"""Table `once`: what happens once, inside the writer's transaction.
+
+A row is claimed (`reserve`) until its deadline or done (with its event) until it expires; past
+that it counts as absent. Scope and body are keyed hashes here: the writer cannot read them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from enum import Enum
+
+_PENDING, _DONE = 0, 1
+_PRUNED_AT_ONCE = 500  # keeps the pause short
+
+
+class Standing(Enum):
+    """How a scope and body stand to what is stored."""
+
+    FREE = "free"
+    CLAIMED = "claimed"
+    DONE = "done"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class OnceRow:
+    """A stored row, as far as a repetition needs it."""
+
+    standing: Standing
+    event_id: str = ""
+    answer: bytes = b""
+
+
+_FREE = OnceRow(Standing.FREE)
+
+
+def look_up(db: sqlite3.Connection, scope: bytes, body: bytes, now: float) -> OnceRow:
+    """How `scope` stands for this `body`."""
+    row = db.execute(
+        "SELECT body, state, deadline, expires_at, event_id, answer FROM once WHERE scope = ?",
+        (scope,),
+    ).fetchone()
+    if row is None:
+        return _FREE
+    stored_body, state, deadline, expires_at, event_id, answer = row
+    if (deadline if state == _PENDING else expires_at) <= now:
+        return _FREE
+    if stored_body != body:
+        return OnceRow(Standing.CONFLICT)
+    return (
+        OnceRow(Standing.CLAIMED) if state == _PENDING else OnceRow(Standing.DONE, event_id, answer)
+    )
+
+
+def claim(db: sqlite3.Connection, scope: bytes, body: bytes, until: float) -> None:
+    """Write a claim over a free scope."""
+    db.execute(
+        "INSERT OR REPLACE INTO once (scope, body, state, deadline, expires_at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (scope, body, _PENDING, until, until),
+    )
+
+
+def complete(
+    db: sqlite3.Connection,
+    scope: bytes,
+    body: bytes,
+    *,
+    expires_at: float,
+    event_id: str,
+    subject_key: str | None,
+    answer: bytes,
+) -> None:
+    """Write the event's row over a free or claimed scope."""
+    db.execute(
+        "INSERT OR REPLACE INTO once VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (scope, body, _DONE, expires_at, expires_at, event_id, subject_key, answer),
+    )
+
+
+def release(db: sqlite3.Connection, scope: bytes, body: bytes) -> None:
+    """Take a claim back; a done row stays."""
+    db.execute(
+        "DELETE FROM once WHERE scope = ? AND body = ? AND state = ?", (scope, body, _PENDING)
+    )
+
+
+def prune(db: sqlite3.Connection, now: float) -> int:
+    """Delete some rows that ended; how many."""
+    ended = "CASE state WHEN 0 THEN deadline ELSE expires_at END"
+    cursor = db.execute(
+        f"DELETE FROM once WHERE scope IN (SELECT scope FROM once WHERE {ended} <= ? LIMIT ?)",  # noqa: S608 (a constant)
+        (now, _PRUNED_AT_ONCE),
+    )
+    return cursor.rowcount

@@ -1,0 +1,37 @@
+"""What a verification looked at and found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from counterfoil.core.checkpoint import Checkpoint
+
+MAX_FINDINGS = 20  # one change can shake every later checkpoint; the first ones tell
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Where and what."""
+
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts, the roots that the records lead to, and the findings in the order of discovery."""
+
+    prefix: str
+    entries: int = 0
+    checkpoints: int = 0
+    held_checkpoints: int = 0
+    held_receipts: int = 0
+    logs: list[Checkpoint] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    found: int = 0
+
+    def add(self, where: str, what: str) -> None:
+        """Count a finding, and keep the first ones."""
+        self.found += 1
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(Finding(where, what))

@@ -1,0 +1,160 @@
+"""What the writer checks before it signs anything: a log that contradicts itself stays unsigned."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from dataclasses import dataclass, replace
+
+from counterfoil.core.checkpoint import InvalidNote, VerifierKey, log_origin, open_checkpoint
+from counterfoil.core.entry import ORIGIN
+from counterfoil.core.tree import Frontier, leaf_hash
+from counterfoil.errors import ConfigError, LedgerCorrupt
+from counterfoil.ledger.keys import Verifier
+from counterfoil.ledger.schema import FORMAT, STATEMENTS, STATES
+
+TAIL_ENTRIES = 4_096  # recomputed at each start, shared by all logs; `verify` recomputes all
+MAX_PREFIX_CHARACTERS = 120  # with the longest tenant, escaped, within an origin's 512
+_TAIL_FLOOR = 32
+_REMEDY = "restore it, or remove receipt.pub from the keys folder to begin a new record"
+
+
+@dataclass(slots=True)
+class LogState:
+    """One log as the writer holds it; `frontier` is owned by the transaction that grows it."""
+
+    log: int
+    tenant: str
+    frontier: Frontier
+    key: VerifierKey  # named by the log's origin
+    key_id: bytes
+    kept: int = 0
+    kept_size: int = 0
+    kept_at: float = float("-inf")
+
+    def copy(self) -> LogState:
+        """A state that a transaction may grow and throw away."""
+        return replace(self, frontier=self.frontier.copy())
+
+
+def create(db: sqlite3.Connection, base: str) -> str:
+    """Make the tables of a new file and draw its origin prefix; returns the prefix.
+
+    The random part means that a ledger made anew never speaks under an old one's name.
+
+    Raises:
+        ConfigError: the base cannot stand in an origin line.
+    """
+    prefix = f"{base}/{secrets.token_hex(8)}"
+    if not base or not ORIGIN.fullmatch(prefix) or len(prefix) > MAX_PREFIX_CHARACTERS:
+        raise ConfigError(f"{base!r} cannot begin the name of a log: too long, white space or +")
+    db.execute("BEGIN IMMEDIATE")
+    for statement in STATEMENTS:
+        db.execute(statement)
+    rows = [("format", FORMAT), ("origin_prefix", prefix)]
+    db.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+    db.execute("COMMIT")
+    return prefix
+
+
+def read_prefix(db: sqlite3.Connection, base: str, expected: str | None) -> str | None:
+    """The stored origin prefix, None for a new file.
+
+    Raises:
+        ConfigError: another format, another ledger than the keys folder knows, or one of
+            another base: a development ledger stays one.
+    """
+    if db.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
+        if expected is not None:
+            raise ConfigError(f"the ledger {expected} is gone: {_REMEDY}")
+        return None
+    meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
+    if meta.get("format") != FORMAT:
+        raise ConfigError(f"the ledger's format is {meta.get('format')}, not {FORMAT}")
+    prefix = meta.get("origin_prefix")
+    if not isinstance(prefix, str) or prefix.rpartition("/")[0] != base:
+        raise ConfigError(f"the ledger belongs to the origin {prefix}, not to {base}")
+    if expected not in (None, prefix):
+        raise ConfigError(f"the ledger is {prefix}, and not {expected}: {_REMEDY}")
+    return prefix
+
+
+def add_states(db: sqlite3.Connection) -> None:
+    """Give a ledger from before they existed the tables of states."""
+    if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'states'").fetchone() is None:
+        db.execute("BEGIN IMMEDIATE")
+        for statement in STATES:
+            db.execute(statement)
+        db.execute("COMMIT")
+
+
+def load_logs(db: sqlite3.Connection, prefix: str, public: bytes) -> dict[str, LogState]:
+    """All logs by tenant, checked.
+
+    Raises:
+        LedgerCorrupt: a log is not what its signed checkpoint says.
+    """
+    rows = db.execute("SELECT log, tenant, size, frontier, root, note, kept FROM logs").fetchall()
+    tail = max(_TAIL_FLOOR, TAIL_ENTRIES // max(1, len(rows)))
+    verify = Verifier(VerifierKey(prefix, public))
+    logs = {}
+    for log, tenant, size, frontier_bytes, root, note, kept in rows:
+        origin = log_origin(prefix, tenant)
+        key = VerifierKey(origin, public)
+        frontier = _signed_frontier(key, verify, size, frontier_bytes, note)
+        if root != frontier.root():
+            raise LedgerCorrupt(f"{origin}: the stored root is not the signed one")
+        base = _kept_frontier(db, log, key, verify, below=size - tail)
+        _check_tail(db, log, base, frontier, origin)
+        kept_size = _check_kept(db, log, kept, origin)
+        logs[tenant] = LogState(log, tenant, frontier, key, key.key_id(), kept, kept_size)
+    return logs
+
+
+def _signed_frontier(
+    key: VerifierKey, verify: Verifier, size: int, frontier_bytes: bytes, note: bytes
+) -> Frontier:
+    try:
+        checkpoint = open_checkpoint(note, key, verify)
+        frontier = Frontier.from_bytes(size, frontier_bytes)
+    except (InvalidNote, ValueError) as error:
+        raise LedgerCorrupt(f"{key.name}: the stored checkpoint: {error}") from error
+    if checkpoint.size != size or checkpoint.root != frontier.root():
+        raise LedgerCorrupt(f"{key.name}: the stored size and root are not the signed ones")
+    return frontier
+
+
+def _kept_frontier(
+    db: sqlite3.Connection, log: int, key: VerifierKey, verify: Verifier, *, below: int
+) -> Frontier:
+    """The last kept checkpoint's frontier at or under a size; the empty one where none is."""
+    row = db.execute(
+        "SELECT size, frontier, note FROM checkpoints WHERE log = ? AND size <= ?"
+        " ORDER BY number DESC LIMIT 1",
+        (log, below),
+    ).fetchone()
+    return Frontier() if row is None else _signed_frontier(key, verify, *row)
+
+
+def _check_tail(
+    db: sqlite3.Connection, log: int, replay: Frontier, frontier: Frontier, origin: str
+) -> None:
+    """Recompute from an older signed frontier to the current one."""
+    rows = db.execute(
+        "SELECT idx, leaf FROM entries WHERE log = ? AND idx >= ? ORDER BY idx", (log, replay.size)
+    )
+    for index, leaf in rows:
+        if index != replay.size:
+            break
+        replay.append(leaf_hash(leaf))
+    if replay.size != frontier.size or replay.hashes != frontier.hashes:
+        raise LedgerCorrupt(f"{origin}: the stored entries do not lead to the signed root")
+
+
+def _check_kept(db: sqlite3.Connection, log: int, kept: int, origin: str) -> int:
+    row = db.execute(
+        "SELECT number, size FROM checkpoints WHERE log = ? ORDER BY number DESC LIMIT 1", (log,)
+    ).fetchone()
+    if (0 if row is None else row[0]) != kept:
+        raise LedgerCorrupt(f"{origin}: an older checkpoint is missing")
+    return 0 if row is None else int(row[1])

@@ -1,0 +1,235 @@
+"""The writer's store: one group, one transaction, one sync, then the answers.
+
+Contract: `commit` returns only after COMMIT has returned under `synchronous=FULL` and the file
+was found to be still the one that was opened; every record stands under a checkpoint signed in
+the same transaction. One thread, one connection, and nobody else writes the file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO, TypeAlias
+
+from counterfoil.errors import ConfigError
+from counterfoil.ledger import once
+from counterfoil.ledger.database import (
+    FileGuard,
+    StorageFailed,
+    StorageUnavailable,
+    check_reserve,
+    open_for_writing,
+    translated,
+)
+from counterfoil.ledger.frames import Value
+from counterfoil.ledger.group import Group
+from counterfoil.ledger.keys import ReceiptKey
+from counterfoil.ledger.startup import add_states, create, load_logs, read_prefix
+
+Answer: TypeAlias = "list[Value]"
+
+WAL_BYTES = 32 * 1024 * 1024  # copied into the main file beyond this, or when idle
+PRUNE_SECONDS = 60.0
+
+
+class Store:
+    """The open ledger file.
+
+    Args:
+        path: the database.
+        key: signs receipts and checkpoints.
+        base: what the origin prefix begins with; a file of another base is refused.
+        expected_prefix: the origin prefix of the ledger that the keys folder knows, None
+            where it knows none. Another file, or none, in its place is refused: a deleted
+            ledger must not come back empty and "go on".
+        reserve_bytes: free space under which nothing is written.
+        now: seconds since the epoch, for claims and expiries only; order never rests on it.
+        monotonic: for intervals.
+
+    Raises:
+        ConfigError: another writer has the file, or it is another ledger's.
+        LedgerCorrupt: the log contradicts itself; nothing was signed.
+        StorageFailed, StorageUnavailable: the file cannot be opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        key: ReceiptKey,
+        *,
+        base: str,
+        expected_prefix: str | None = None,
+        reserve_bytes: int,
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._path, self._key, self._reserve_bytes = path, key, reserve_bytes
+        self._now, self._monotonic = now, monotonic
+        self._lock = _only_writer(path)
+        self._db = open_for_writing(path)
+        with translated():
+            self.prefix = read_prefix(self._db, base, expected_prefix) or create(self._db, base)
+            add_states(self._db)
+            _sync_directory(path.parent)
+            self._rest_on_the_disk()
+            self._logs = load_logs(self._db, self.prefix, key.public)
+            (last,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
+            self._data_version = self._read_data_version()
+        self._guard = FileGuard(path)
+        self._seq: int = last
+        self._trouble = ""
+        self._pruned_at = monotonic()
+
+    @property
+    def public(self) -> bytes:
+        """The public half of the receipt key."""
+        return self._key.public
+
+    @property
+    def entries(self) -> int:
+        """How many entries the file holds."""
+        return self._seq
+
+    def commit(self, requests: Sequence[Value]) -> list[Answer]:
+        """Carry out all requests in one transaction; answer i belongs to request i.
+
+        Raises:
+            StorageUnavailable: the group was rolled back whole.
+            StorageFailed, LedgerCorrupt: the writer must exit.
+        """
+        try:
+            answers = self._attempt(requests)
+        except sqlite3.IntegrityError as error:
+            # An id that exists: find whose it is without failing the others of the group.
+            if len(requests) == 1:
+                return [["refused", f"the event exists already: {error}"]]
+            return [answer for request in requests for answer in self.commit([request])]
+        except StorageUnavailable as error:
+            self._trouble = str(error)
+            raise
+        self._trouble = ""
+        return answers
+
+    def trouble(self) -> str:
+        """Why nothing can be recorded now, or the empty string. Writes to find out, if need be.
+
+        Raises:
+            StorageFailed: the writer must exit.
+        """
+        try:
+            self._guard.check()
+            check_reserve(self._path, self._reserve_bytes)
+            if self._trouble:  # the last group failed: only a write shows that it is over
+                with translated():
+                    self._db.execute("UPDATE meta SET value = value WHERE name = 'format'")
+        except StorageUnavailable as error:
+            return str(error)
+        self._trouble = ""
+        return ""
+
+    def maintain(self, *, idle: bool) -> None:
+        """Copy the WAL into the main file when it is long or there is time; drop ended claims.
+
+        Raises:
+            StorageFailed: as `commit`.
+        """
+        if not idle and self._guard.wal_bytes <= WAL_BYTES:
+            return
+        try:
+            self._guard.check()
+            with translated():
+                if self._guard.wal_bytes:
+                    self._checkpoint("TRUNCATE" if idle else "PASSIVE")
+                if idle and self._monotonic() - self._pruned_at >= PRUNE_SECONDS:
+                    once.prune(self._db, self._now())
+                    self._pruned_at = self._monotonic()
+        except StorageUnavailable as error:
+            self._trouble = str(error)
+
+    def close(self) -> None:
+        """Keep each log's last checkpoint, leave one whole file behind, let the lock go."""
+        with translated():
+            group = self._group()
+            self._db.execute("BEGIN IMMEDIATE")
+            group.keep_all()
+            self._db.execute("COMMIT")
+            self._checkpoint("TRUNCATE")
+            self._db.close()
+        self._lock.close()
+
+    def _attempt(self, requests: Sequence[Value]) -> list[Answer]:
+        self._guard.check()
+        check_reserve(self._path, self._reserve_bytes)
+        group = self._group()
+        try:
+            with translated():
+                self._db.execute("BEGIN IMMEDIATE")
+                if self._read_data_version() != self._data_version:
+                    raise StorageFailed("another process wrote into the ledger")
+                answers = [group.apply(request) for request in requests]
+                group.sign()
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                with translated():
+                    self._db.execute("ROLLBACK")
+        # A file deleted while COMMIT ran would have taken the group with it.
+        self._guard.check()
+        self._logs.update(group.touched)
+        self._seq = group.seq
+        return answers
+
+    def _group(self) -> Group:
+        return Group(
+            self._db,
+            self._logs,
+            prefix=self.prefix,
+            key=self._key,
+            seq=self._seq,
+            now=self._now(),
+            monotonic=self._monotonic(),
+        )
+
+    def _read_data_version(self) -> int:
+        """Changes when another connection commits; a committed group of ours leaves it."""
+        version: int = self._db.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def _rest_on_the_disk(self) -> None:
+        """Write what a WAL of an earlier life holds into the main file, and sync it.
+
+        If that life ended on a failed sync, the kernel may show pages that the disk never
+        got; new frames behind them would be lost with them.
+        """
+        self._db.execute("PRAGMA busy_timeout = 1000")
+        self._checkpoint("TRUNCATE")
+        self._db.execute("PRAGMA busy_timeout = 0")
+
+    def _checkpoint(self, mode: str) -> None:
+        self._db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+
+
+def _only_writer(path: Path) -> TextIO:
+    """Hold `<database>.lock`, never the database itself: closing it would drop SQLite's locks."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = path.with_name(path.name + ".lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise ConfigError(f"another writer has the ledger {path}") from error
+    return lock
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the names of new files durable as well."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise StorageFailed("the ledger's folder cannot be synced") from error
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,154 @@
+"""Check a whole ledger, trusting nothing but its public key.
+
+1. The file is sound, and its tables are exactly those of the format.
+2. It is the ledger that the key names.
+3. Log by log, in order (`log_check.py`): indexes without a gap, every record by itself
+   (`evidence.py`), every data key there, every kept checkpoint signed over the root at its size.
+4. The log's own row: size, frontier, root and signed note are those of its records.
+5. Held checkpoints are a prefix of the log; held receipts are in it with the same leaf hash.
+6. Nothing else is in the tables: no record, payload or checkpoint outside a log.
+
+A live ledger is read in short transactions up to the size that it had at the start, so that
+the writer is never held up. Memory does not grow with the ledger.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from counterfoil.core.checkpoint import VerifierKey, log_origin
+from counterfoil.ledger.evidence import LogName
+from counterfoil.ledger.held import Held, read_held
+from counterfoil.ledger.keys import Verifier
+from counterfoil.ledger.log_check import DataKeys, LogCheck, LogRow
+from counterfoil.ledger.reader import open_read_only
+from counterfoil.ledger.report import Report
+from counterfoil.ledger.schema import FORMAT, STATEMENTS
+
+Progress = Callable[[int, int], None]
+
+_STRAY_ENTRY = (
+    "SELECT t.log, t.idx FROM entries t LEFT JOIN logs l ON l.log = t.log"
+    " WHERE l.log IS NULL OR t.idx >= l.size LIMIT 1"
+)
+_STRAY_CHECKPOINT = (
+    "SELECT t.log, t.number FROM checkpoints t LEFT JOIN logs l ON l.log = t.log"
+    " WHERE l.log IS NULL OR t.number > l.kept LIMIT 1"
+)
+
+
+def verify_ledger(
+    path: Path,
+    key: VerifierKey,
+    *,
+    notes: Sequence[bytes] = (),
+    receipts: Sequence[bytes] = (),
+    progress: Progress = lambda _done, _total: None,
+) -> Report:
+    """Check the file; what is wrong with it is in the report.
+
+    Args:
+        path: a live ledger or a copy.
+        key: its public key, named by its origin prefix (`receipt.pub`).
+        notes: signed checkpoints that were held elsewhere.
+        receipts: receipts that were held elsewhere, as JSON.
+        progress: called with (records done, records in all).
+
+    Raises:
+        InvalidEvidence: a held checkpoint or receipt is not signed by this key.
+        OSError: the file cannot be read at all.
+    """
+    held = read_held(notes, receipts, key)
+    report = Report(key.name)
+    with path.open("rb"):
+        pass  # an OSError that says why, where SQLite would say "unable to open"
+    try:
+        database = _open(path)
+        try:
+            _check(database, key, held, report, progress)
+        finally:
+            database.close()
+    except sqlite3.Error as error:
+        report.add("the file", f"is damaged or no ledger: {error}")
+    return report
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = open_read_only(path)
+    try:
+        database.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError:
+        database.close()
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        # A copy on a read-only medium, where WAL mode cannot make its files.
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        database = sqlite3.connect(uri, uri=True, isolation_level=None)
+    return database
+
+
+def _check(
+    db: sqlite3.Connection, key: VerifierKey, held: Held, report: Report, progress: Progress
+) -> None:
+    (sound,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    if sound != "ok":
+        report.add("the file", f"is damaged: {sound}")  # 1
+    rows = db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    if sorted(row[0] for row in rows) != sorted(STATEMENTS):
+        report.add("the file", f"does not have exactly the tables of format {FORMAT}")  # 1
+        return
+    meta = db.execute("SELECT name, value FROM meta ORDER BY name").fetchall()
+    if meta != [("format", FORMAT), ("origin_prefix", key.name)]:
+        report.add("table meta", f"is {meta}; the key is for {key.name}, format {FORMAT}")  # 2
+    logs, total, payloads = _snapshot(db, report)
+    keys = DataKeys(db)
+    for row in logs:
+        log = _log_row(row, key, report)
+        if log is not None:
+            check = LogCheck(
+                db, log, held, report, keys=keys, progress=lambda done: progress(done, total)
+            )
+            payloads -= check.run()  # 3, 4, 5
+    if payloads:
+        report.add("table payloads", f"has {payloads} rows that belong to no record")  # 6
+    for origin, event_id in held.contradictions:
+        report.add(f"log {origin}", f"two signed receipts of {event_id} differ: it lied")  # 5
+    for origin in sorted(held.origins() - {log.origin for log in report.logs}):
+        report.add(f"log {origin}", "is gone, and held evidence shows that it was there")  # 5
+
+
+def _snapshot(db: sqlite3.Connection, report: Report) -> tuple[list[tuple[object, ...]], int, int]:
+    """The rows of `logs` as they stand now, the number of records and payloads; and step 6."""
+    db.execute("BEGIN")
+    rows = db.execute(
+        "SELECT log, tenant, size, frontier, root, note, kept FROM logs ORDER BY log"
+    ).fetchall()
+    count, low, high = db.execute(
+        "SELECT count(*), coalesce(min(seq), 1), coalesce(max(seq), 0) FROM entries"
+    ).fetchone()
+    (payloads,) = db.execute("SELECT count(*) FROM payloads").fetchone()
+    for table, query in (("entries", _STRAY_ENTRY), ("checkpoints", _STRAY_CHECKPOINT)):
+        stray = db.execute(query).fetchone()
+        if stray is not None:
+            report.add(f"table {table}", f"has row {stray[1]} of log {stray[0]}, outside the log")
+    db.execute("COMMIT")
+    if low != 1 or high != count:
+        report.add("table entries", f"is numbered from {low} to {high} for {count} records")
+    return rows, count, payloads
+
+
+def _log_row(row: tuple[object, ...], key: VerifierKey, report: Report) -> LogRow | None:
+    match row:
+        case (int(log), str(tenant), int(size), bytes(), bytes(), bytes(), int(kept)):
+            try:
+                named = key.named(log_origin(key.name, tenant))
+            except ValueError as error:
+                report.add(f"table logs, row {log}", str(error))
+                return None
+            name = LogName(tenant, named, named.key_id(), Verifier(key))
+            return LogRow(log, name, size, row[3:6], kept)
+        case _:
+            report.add(f"table logs, row {row[0]}", "is malformed")
+            return None
