@@ -61,7 +61,7 @@ def database_permissions(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(["schema", "table", "sequence", "database"]))
     actions = {
         "schema": ["create", "usage"],
-        "table": ["select", "insert", "update", "delete"],
+        "table": ["select", "insert", "update", "delete", "owner"],
         "sequence": ["usage", "select"],
         "database": ["connect", "temporary"],
     }[kind]
@@ -250,13 +250,14 @@ def test_law_6_no_wildcard_that_the_permission_has_not(
     if "*" not in json.dumps(items):
         assert "*" not in text
     rendered: Any = grant.renderings
-    for statement in rendered.get("postgresql", {}).get("grants", []):
+    database = rendered.get("postgresql", {})
+    for statement in (*database.get("grants", []), *database.get("transfers", [])):
         outside = statement.split('"')[::2]
-        assert not {"ALL", "PUBLIC", "OPTION"} & set(" ".join(outside).split())
+        assert not {"ALL", "PUBLIC", "OPTION", "REASSIGN"} & set(" ".join(outside).split())
 
 
 SPOILS: list[dict[str, Any]] = [
-    {"actions": ["owner"]},
+    {"actions": ["owner"], "columns": ["a"]},
     {"verbs": ["*"]},
     {"identifier": "*"},
     {"identifier": "a\nb"},

@@ -27,6 +27,8 @@ PIECES = st.sampled_from(
         *("DELETE", "public.a", "a", "b", "(", ")", ",", "*", "1", "'x'", "=", ".", ";", "::"),
         *("JOIN", "LATERAL", "ON", "USING", "RETURNING", "CREATE TABLE", "int", "ROW", "NULL"),
         *("EXISTS", "IN", "ANY", "GROUP BY", "ORDER BY", "UNION", "OVER", "RECURSIVE", "CASE"),
+        *("DROP TABLE", "ALTER TABLE public.a", "CASCADE", "ADD", "DROP", "ALTER a", "TYPE", "int"),
+        *("RENAME", "TO", "COLUMN", "CHECK (a > 1)", "SET", "NOT NULL", "IF EXISTS", "public.a,"),
         *("$1", '"q"', "[1]", "/*", "*/", "--", "\n", "\0", "DEFAULT", "ON CONFLICT", "DO UPDATE"),
     ]
 )

@@ -73,7 +73,7 @@ def _issue(
     terms = GrantTerms(issuer="https://counterfoil.example.com", exchange=exchange or {})
     return issue_grant(
         decision, caller, reading, resource,
-        action_digest=DIGEST, terms=terms, now=NOW, sign=SIGNER.sign, **IDS,
+        action_digest=DIGEST, terms=terms, now=NOW, sign=SIGNER.sign, **IDS,  # type: ignore[arg-type]  # ids only
     )  # fmt: skip
 
 

@@ -74,8 +74,93 @@ def test_one_statement_for_one_object_that_postgresql_reads_the_same(name: str) 
     assert words == set(permission["actions"])
 
 
+OWNED: dict[str, tuple[dict[str, Any], str]] = {
+    "plain": (_pg("table", "public.invoices", "owner"), 'ALTER TABLE "public"."invoices" OWNER TO "{{name}}"'),
+    "odd-names": (
+        _pg("table", '"a.b"."c""; DROP TABLE x; --"', "owner"),
+        'ALTER TABLE "a.b"."c""; DROP TABLE x; --" OWNER TO "{{name}}"',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OWNED)
+def test_ownership_is_the_transfer_of_exactly_that_table(name: str) -> None:
+    permission, statement = OWNED[name]
+    rendering = render_all([GOOD, permission])["postgresql"]
+    assert rendering == {
+        "location": DB,
+        "grants": ['GRANT CREATE ON SCHEMA "public" TO "{{name}}"'],
+        "revokes": ['REVOKE CREATE ON SCHEMA "public" FROM "{{name}}"'],
+        "transfers": [statement],
+    }
+    parsed = pgparse.parse(statement)
+    assert len(parsed) == 1
+    alter = parsed[0]["stmt"]["AlterTableStmt"]
+    (command,) = (item["AlterTableCmd"] for item in alter["cmds"])
+    assert (command["subtype"], command["newowner"]["rolename"]) == ("AT_ChangeOwner", "{{name}}")
+    path = (alter["relation"]["schemaname"], alter["relation"]["relname"])
+    (right,) = postgresql.rights(permission)
+    assert right == postgresql.Right(DB, "table", path, None, "owner")
+
+
+def test_without_ownership_nothing_is_transferred() -> None:
+    rendering: Any = render_all([GOOD, _pg("table", "public.t", "select")])["postgresql"]
+    assert "transfers" not in rendering
+
+
+def test_other_rights_beside_ownership_stay_their_own() -> None:
+    both = _pg("table", "public.t", "owner", "select")
+    rendering: Any = render_all([both])["postgresql"]
+    assert rendering["grants"] == ['GRANT SELECT ON TABLE "public"."t" TO "{{name}}"']
+    assert rendering["transfers"] == ['ALTER TABLE "public"."t" OWNER TO "{{name}}"']
+
+
+FORGED_TRANSFERS = {
+    "another-role": 'ALTER TABLE "public"."t" OWNER TO "postgres"',
+    "current-user": 'ALTER TABLE "public"."t" OWNER TO CURRENT_USER',
+    "every-object": 'REASSIGN OWNED BY "app" TO "{{name}}"',
+    "membership": 'GRANT "app" TO "{{name}}"',
+    "schema": 'ALTER SCHEMA "public" OWNER TO "{{name}}"',
+    "unqualified": 'ALTER TABLE "t" OWNER TO "{{name}}"',
+    "three-parts": 'ALTER TABLE "orders"."public"."t" OWNER TO "{{name}}"',
+    "two-statements": 'ALTER TABLE "public"."t" OWNER TO "{{name}}"; DROP TABLE "public"."u"',
+    "another-form": 'ALTER TABLE "public"."t" DISABLE ROW LEVEL SECURITY, OWNER TO "{{name}}"',
+    "last-newline": 'ALTER TABLE "public"."t" OWNER TO "{{name}}"\n',
+}
+
+
+@pytest.mark.parametrize("name", FORGED_TRANSFERS)
+def test_a_transfer_of_anything_else_never_reads_back(name: str) -> None:
+    honest: Any = render_all([_pg("table", "public.t", "owner")])["postgresql"]
+    assert len(postgresql.parse_back(honest)) == 1
+    with pytest.raises(NotRenderable):
+        postgresql.parse_back({**honest, "transfers": [FORGED_TRANSFERS[name]]})
+    with pytest.raises(NotRenderable):
+        postgresql.parse_back({**honest, "grants": [FORGED_TRANSFERS[name]]})
+
+
+def test_a_transfer_more_or_less_is_a_difference() -> None:
+    permission = _pg("table", "public.t", "owner")
+    honest: Any = render_all([permission])["postgresql"]
+    neighbour = 'ALTER TABLE "public"."u" OWNER TO "{{name}}"'
+    wanted = postgresql.rights(permission)
+    assert postgresql.parse_back(honest) == wanted
+    for transfers in ([], [neighbour], [*honest["transfers"], neighbour]):
+        assert postgresql.parse_back({**honest, "transfers": transfers}) != wanted
+
+
 INEXPRESSIBLE: dict[str, dict[str, Any]] = {
-    "owner": _pg("table", "public.t", "owner"),
+    "owner-of-schema": _pg("schema", "public", "owner"),
+    "owner-of-database": _pg("database", "orders", "owner"),
+    "owner-of-sequence": _pg("sequence", "public.s", "owner"),
+    "owner-of-type": _pg("type", "public.t", "owner"),
+    "owner-of-function": _pg("function", "public.f", "owner"),
+    "owner-of-role": _pg("role", "app", "owner"),
+    "owner-of-columns": _pg("table", "public.t", "owner", columns=["a"]),
+    "owner-of-column-object": _pg("column", "public.t", "owner", columns=["a"]),
+    "owner-unqualified": _pg("table", "t", "owner"),
+    "owner-of-all": _pg("table", "public.*", "owner"),
+    "owner-template": _pg("table", 'public."{{name}}"', "owner"),
     "all": _pg("table", "public.t", "all"),
     "upper-action": _pg("table", "public.t", "SELECT"),
     "action-with-option": _pg("table", "public.t", "select with grant option"),
@@ -116,6 +201,8 @@ def test_what_postgresql_cannot_say_exactly_is_refused(name: str) -> None:
     assert render_all([GOOD])
     with pytest.raises(NotRenderable):
         render_all([GOOD, INEXPRESSIBLE[name]])
+    with pytest.raises(NotRenderable):  # refused before it is written, not only when read back
+        postgresql.rights(INEXPRESSIBLE[name])
 
 
 def test_two_databases_in_one_request_are_refused() -> None:

@@ -70,7 +70,19 @@ _SQL: Final = {
     ),
     "statement_kind": _E(
         "This kind of statement is not read",
-        "SELECT, INSERT, UPDATE, DELETE and CREATE TABLE are.",
+        "SELECT, INSERT, UPDATE, DELETE, CREATE TABLE, DROP TABLE and ALTER TABLE are.",
+    ),
+    "drop_kind": _E(
+        "Something else than a table is dropped", "DROP TABLE is read; ask a person for the rest."
+    ),
+    "alter_form": _E(
+        "This form of ALTER is not read",
+        "ALTER TABLE is, where it adds, drops, renames or retypes columns, sets defaults and "
+        "NOT NULL, or adds and drops CHECK, UNIQUE and PRIMARY KEY.",
+    ),
+    "cascade": _E(
+        "CASCADE reaches objects that the statement does not name",
+        "Leave CASCADE out, and drop what depends on it by statements of their own.",
     ),
     "runs_code": _E(
         "The statement runs code that cannot be read", "Write what it does as plain statements."

@@ -3,10 +3,16 @@
 The role's name is the placeholder `"{{name}}"`, as the database engines of OpenBao and
 Vault write it. Creating a table is CREATE on the schema: PostgreSQL has no narrower right.
 
-Not expressible, so refused: ownership (a role cannot be granted "owner of this one"),
-functions (a path does not name one overload), anything unqualified, and identifiers that
-PostgreSQL would cut (over 63 bytes) or that a template engine would fill in (`{{`).
-Never ALL, PUBLIC, WITH GRANT OPTION, or a role attribute.
+`owner` of a table (what DROP and ALTER need) no GRANT gives: it is the transfer of exactly
+that table to the job's role, in `transfers`, to be made after the grants. Whoever makes it
+notes the owner before, and hands the table back when the job ends (docs/actions/database.md).
+Never membership in the owner's role, which would hold all that the owner has, and never
+REASSIGN OWNED.
+
+Not expressible, so refused: ownership of anything but a table (who owns a schema may drop
+all in it), functions (a path does not name one overload), anything unqualified, and
+identifiers that PostgreSQL would cut (over 63 bytes) or that a template engine would fill
+in (`{{`). Never ALL, PUBLIC, WITH GRANT OPTION, or a role attribute.
 """
 
 from __future__ import annotations
@@ -15,10 +21,11 @@ import re
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from counterfoil.core.model import JsonObject, Permission
+from counterfoil.core.model import JsonObject, JsonValue, Permission
 from counterfoil.core.renderings.contract import NotRenderable, only_members, text, texts
 
 ROLE = '"{{name}}"'
+OWNER = "owner"
 MAX_IDENTIFIER_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL cuts the rest silently
 
 _MEMBERS = frozenset(
@@ -31,7 +38,7 @@ _OBJECTS = {
     "database": (1, frozenset({"connect", "create", "temporary"})),
     "schema": (1, frozenset({"usage", "create"})),
     "sequence": (2, frozenset({"usage", "select", "update"})),
-    "table": (2, _TABLE),
+    "table": (2, _TABLE | {OWNER}),
     "type": (2, frozenset({"usage"})),
 }
 _PART = re.compile(r'([a-z_][a-z0-9_$]*)|"((?:[^"]|"")+)"')
@@ -42,6 +49,7 @@ _STATEMENT = re.compile(
     rf"GRANT (?P<privileges>{_PRIVILEGE}(?:, {_PRIVILEGE})*) "
     rf"ON (?P<object>[A-Z]+) (?P<path>{_QUOTED}(?:\.{_QUOTED})?) TO (?P<role>{_QUOTED})"
 )
+_TRANSFER = re.compile(rf"ALTER TABLE (?P<path>{_QUOTED}\.{_QUOTED}) OWNER TO (?P<role>{_QUOTED})")
 
 
 class Right(NamedTuple):
@@ -64,7 +72,7 @@ def rights(permission: Permission) -> frozenset[Hashable]:
 
 
 def render(permissions: Sequence[Permission]) -> JsonObject:
-    """One GRANT for each object, and the REVOKE that undoes it.
+    """One GRANT for each object and the REVOKE that undoes it; a transfer where one is owned.
 
     Raises:
         NotRenderable: PostgreSQL cannot express one of them.
@@ -76,13 +84,24 @@ def render(permissions: Sequence[Permission]) -> JsonObject:
     locations = {right.location for right in found}
     if len(locations) != 1:
         raise NotRenderable("a role lives in one database")
+    granted = [right for right in found if right.action != OWNER]
     grants, revokes = [], []
-    for kind, path in dict.fromkeys((right.object, right.path) for right in found):
-        here = [right for right in found if (right.object, right.path) == (kind, path)]
-        what = f"{_privileges(here)} ON {kind.upper()} {'.'.join(map(_quote, path))}"
+    for kind, path in dict.fromkeys((right.object, right.path) for right in granted):
+        here = [right for right in granted if (right.object, right.path) == (kind, path)]
+        what = f"{_privileges(here)} ON {kind.upper()} {_quoted_path(path)}"
         grants.append(f"GRANT {what} TO {ROLE}")
         revokes.append(f"REVOKE {what} FROM {ROLE}")
-    return {"location": found[0].location, "grants": grants, "revokes": revokes}
+    rendering: dict[str, JsonValue] = {
+        "location": found[0].location,
+        "grants": grants,
+        "revokes": revokes,
+    }
+    owned = [right.path for right in found if right.action == OWNER]
+    if owned:
+        rendering["transfers"] = [
+            f"ALTER TABLE {_quoted_path(path)} OWNER TO {ROLE}" for path in owned
+        ]
+    return rendering
 
 
 def parse_back(rendering: JsonObject) -> frozenset[Hashable]:
@@ -93,19 +112,30 @@ def parse_back(rendering: JsonObject) -> frozenset[Hashable]:
     """
     found: set[Hashable] = set()
     location = text(rendering.get("location"))
-    for statement in texts(rendering.get("grants")):
-        match = _STATEMENT.fullmatch(statement)
-        if match is None or match["role"] != ROLE:
-            raise NotRenderable("a rendered statement does not read back")
-        kind = match["object"].lower()
-        path = tuple(_unquote(part) for part in re.findall(_QUOTED, match["path"]))
+    for statement in _statements(rendering, "grants"):
+        match = _read(_STATEMENT, statement)
+        kind, path = match["object"].lower(), _unquoted_path(match["path"])
         for action, columns in re.findall(_PRIVILEGE, match["privileges"]):
             quoted: list[str | None] = list(re.findall(_QUOTED, columns)) or [None]
             found.update(
                 Right(location, kind, path, name and _unquote(name), action.lower())
                 for name in quoted
             )
+    for statement in _statements(rendering, "transfers"):
+        path = _unquoted_path(_read(_TRANSFER, statement)["path"])
+        found.add(Right(location, "table", path, None, OWNER))
     return frozenset(found)
+
+
+def _statements(rendering: JsonObject, name: str) -> tuple[str, ...]:
+    return texts(rendering[name]) if rendering.get(name) else ()
+
+
+def _read(form: re.Pattern[str], statement: str) -> re.Match[str]:
+    match = form.fullmatch(statement)
+    if match is None or match["role"] != ROLE:
+        raise NotRenderable("a rendered statement does not read back")
+    return match
 
 
 def _rights(permission: Permission) -> set[Right]:
@@ -163,6 +193,14 @@ def _privileges(here: Sequence[Right]) -> str:
         if columns:
             words.append(f"{action.upper()} ({', '.join(columns)})")
     return ", ".join(words)
+
+
+def _quoted_path(path: Sequence[str]) -> str:
+    return ".".join(map(_quote, path))
+
+
+def _unquoted_path(path: str) -> tuple[str, ...]:
+    return tuple(_unquote(part) for part in re.findall(_QUOTED, path))
 
 
 def _quote(name: str) -> str:

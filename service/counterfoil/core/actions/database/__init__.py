@@ -2,7 +2,8 @@
 
     1. bounds, characters, one statement   source.py
     2. a statement of a known kind         here
-    3. every node on an allow-list         expressions.py, queries.py, changes.py, create.py
+    3. every node on an allow-list         expressions.py, queries.py, changes.py, create.py,
+                                           alter.py
     4. each name to its table              names.py
     5. operations, permissions, session    answer.py
 
@@ -15,8 +16,8 @@ import re
 from typing import Final
 
 from counterfoil.core.actions.contract import Limits, Unreadable, command_text
+from counterfoil.core.actions.database.alter import StatementReader
 from counterfoil.core.actions.database.answer import answer
-from counterfoil.core.actions.database.create import StatementReader
 from counterfoil.core.actions.database.source import parse_one
 from counterfoil.core.model import Command, Interpretation
 
@@ -32,6 +33,8 @@ _KIND_CODES: Final = {
     "DiscardStmt": "uncertain.sql_session",
     "TransactionStmt": "uncertain.sql_session",
     "CopyStmt": "uncertain.sql_copy",
+    "AlterObjectSchemaStmt": "uncertain.sql_alter_form",
+    "AlterTableMoveAllStmt": "uncertain.sql_alter_form",
 }
 
 
@@ -52,6 +55,12 @@ def interpret(command: Command, limits: Limits) -> Interpretation:
         reader.change(kind, fields, {}, None)
     elif kind == "CreateStmt":
         reader.create_table(fields)
+    elif kind == "DropStmt":
+        reader.drop_tables(fields)
+    elif kind == "AlterTableStmt":
+        reader.alter_table(fields)
+    elif kind == "RenameStmt":
+        reader.rename(fields)
     else:
         code = _KIND_CODES.get(kind, "uncertain.sql_statement_kind")
         raise Unreadable(code, kind.removesuffix("Stmt"), (0, len(text)))

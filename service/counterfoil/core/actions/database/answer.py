@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from counterfoil.core.actions.database.create import StatementReader
+from counterfoil.core.actions.database.alter import StatementReader
 from counterfoil.core.actions.database.names import Table, Use
 from counterfoil.core.actions.database.source import quoted, span_at
 from counterfoil.core.model import (
@@ -21,12 +21,15 @@ SESSION: Final[JsonObject] = {
     "standard_conforming_strings": "on",  # off moves the end of a string
     "client_encoding": "UTF8",
 }
-_VERBS: Final = ("create", "references", "insert", "update", "delete", "select")
+_VERBS: Final = ("create", "alter", "drop", "references", "insert", "update", "delete", "select")
+_OWNERS_ALONE: Final = frozenset({"alter", "drop"})  # no GRANT gives these
 _COLUMN_VERBS: Final = frozenset({"references", "insert", "update", "select"})
 AMBIENT_SCHEMA: Final = "public"
 ASSUMES: Final = ("plain-table",)
 """What is assumed of a table that exists: no trigger, rule, view body, default, row
 policy or type of it runs code of its own. Only a catalogue tells."""
+ASSUMES_OF_DROP: Final = (*ASSUMES, "no-partitions")
+"""DROP TABLE takes a table's partitions with it, whoever owns them (tried on PostgreSQL 18)."""
 
 
 def answer(reader: StatementReader, location: str, arguments: JsonObject) -> Interpretation:
@@ -69,7 +72,9 @@ def _operation(reader: StatementReader, table: Table, verb: str, use: Use) -> Op
     if columns is None and verb in _COLUMN_VERBS:
         details["coarse"] = True
     if verb != "create":
-        details["assumes"] = list(ASSUMES)
+        details["assumes"] = list(ASSUMES_OF_DROP if verb == "drop" else ASSUMES)
+    if verb == "alter":
+        details["changes"] = list(reader.changes)
     return Operation(
         family="database",
         verb=verb,
@@ -93,16 +98,17 @@ def _permissions(
     creates: dict[str, list[int]] = {}
     schemas: dict[str, list[int]] = {}
     for index, (table, verb, use) in enumerate(uses):
-        if verb == "create":
+        if verb == "create" or (verb == "alter" and reader.uses_schema):
             creates.setdefault(table.schema, []).append(index)
-            if not reader.uses_schema:
-                continue  # CREATE TABLE s.t needs no USAGE of s
-        else:
+        if verb != "create":
             name = f"{quoted(table.schema)}.{quoted(table.name)}"
+            right = "owner" if verb in _OWNERS_ALONE else verb
             columns = _columns(verb, use)
             required.append(
-                _permission(location, "table", name, verb, operations=[index], columns=columns)
+                _permission(location, "table", name, right, operations=[index], columns=columns)
             )
+        elif not reader.uses_schema:
+            continue  # CREATE TABLE s.t needs no USAGE of s
         schemas.setdefault(table.schema, []).append(index)
     required[:0] = [
         _permission(location, "schema", quoted(name), "create", operations=indexes)

@@ -34,7 +34,7 @@ _CONSTRAINTS: Final = {
     "CONSTR_NULL": _COMMON,
     "CONSTR_NOTNULL": _COMMON,
     "CONSTR_DEFAULT": _COMMON | {"raw_expr"},
-    "CONSTR_CHECK": _COMMON | {"raw_expr", "initially_valid", "is_no_inherit"},
+    "CONSTR_CHECK": _COMMON | {"raw_expr", "initially_valid", "is_no_inherit", "skip_validation"},
     "CONSTR_GENERATED": _COMMON | {"raw_expr", "generated_when"},
     "CONSTR_IDENTITY": _COMMON | {"generated_when"},
     "CONSTR_PRIMARY": _COMMON | _DEFERRABLE | {"keys"},
@@ -61,8 +61,8 @@ _BY_NAME: Final = frozenset({"CONSTR_IDENTITY", "CONSTR_PRIMARY", "CONSTR_UNIQUE
 USAGE of it; a plain CREATE TABLE s.t needs none (tried on PostgreSQL 18)."""
 
 
-class StatementReader(ChangeReader):
-    """Reads one statement of any kind that is read at all."""
+class CreateReader(ChangeReader):
+    """Reads CREATE TABLE, and the columns and constraints that ALTER TABLE adds."""
 
     def __init__(self, text: str, database: str) -> None:
         super().__init__(text, database)
@@ -86,7 +86,7 @@ class StatementReader(ChangeReader):
         for item in nodes(fields, "tableElts"):
             kind, element = kind_of(item)
             if kind == "ColumnDef":
-                columns.append(self._column_definition(element, constraints))
+                columns.append(self.column_definition(element, constraints))
             elif kind == "Constraint":
                 constraints.append(element)
             else:
@@ -94,9 +94,14 @@ class StatementReader(ChangeReader):
         own = Source(table.name, columns=frozenset(columns))
         level = Level(None, {}, [own])
         for constraint in constraints:
-            self._constraint(constraint, level)
+            self.constraint(constraint, level)
 
-    def _column_definition(self, fields: Node, constraints: list[Node]) -> str:
+    def column_definition(self, fields: Node, constraints: list[Node]) -> str:
+        """Read a ColumnDef and return its name; its constraints are for the caller to read.
+
+        Raises:
+            Unreadable: anything that is not on the lists.
+        """
         closed("column", fields, _COLUMN)
         if self.type_name(fields.get("typeName"), serial=True):
             self.uses_schema = True  # the sequence is made by the schema's name
@@ -106,7 +111,12 @@ class StatementReader(ChangeReader):
         constraints += [unwrap(item, "Constraint") for item in nodes(fields, "constraints")]
         return checked_name(word(fields, "colname"))
 
-    def _constraint(self, fields: Node, level: Level) -> None:
+    def constraint(self, fields: Node, level: Level) -> None:
+        """Read a Constraint of a table whose columns are those of `level`.
+
+        Raises:
+            Unreadable: anything that is not on the lists.
+        """
         kind = word(fields, "contype")
         known = _CONSTRAINTS.get(kind)
         if known is None:

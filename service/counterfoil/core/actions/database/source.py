@@ -24,7 +24,7 @@ MAX_COMMENT_MARKS = 64  # 8,192 nested `/*` take the parser 54 ms, 64 no time at
 MAX_NAME_BYTES = 62  # the server cuts at 63: a longer name may be another object's
 
 _PART = r'(?:[uU]&)?(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)'
-_NAME = re.compile(rf"{_PART}(?:\s*\.\s*{_PART})*")
+NAME = re.compile(rf"{_PART}(?:\s*\.\s*{_PART})*")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -79,7 +79,7 @@ def span_at(text: str, byte_offset: int) -> tuple[int, int] | None:
 
 def _around(text: str, start: int) -> tuple[int, int]:
     start = max(0, min(start, len(text)))
-    name = _NAME.match(text, start)
+    name = NAME.match(text, start)
     return start, name.end() if name else min(start + 1, len(text))
 
 
