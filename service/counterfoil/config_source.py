@@ -23,6 +23,8 @@ PREFIX = "COUNTERFOIL_"
 _SERVICE_LINK = re.compile(
     r"COUNTERFOIL_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_[A-Z]+(_[A-Z]+)?)?)"
 )
+# Credentials of callers (the hook, `counterfoil approvals`), beside which a service may start.
+_CREDENTIALS = frozenset({"COUNTERFOIL_TOKEN", "COUNTERFOIL_TOKEN_FILE"})
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _INDEX = re.compile(r"[0-9]{1,4}", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
@@ -77,7 +79,9 @@ def apply_environment(
     variables = {
         _path_of(name): name
         for name in environ
-        if name.startswith(PREFIX) and not _SERVICE_LINK.fullmatch(name)
+        if name.startswith(PREFIX)
+        and name not in _CREDENTIALS
+        and not _SERVICE_LINK.fullmatch(name)
     }
     for path in sorted(variables, key=lambda item: [(type(p) is str, p) for p in item]):
         name = variables[path]

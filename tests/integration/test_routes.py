@@ -85,7 +85,7 @@ def test_an_outcome_is_taken_from_the_decisions_own_agent_alone(
     answer = service.request(
         "POST",
         f"/decisions/{decision}/outcome",
-        {"status": "succeeded", "length": 12},
+        {"status": "ok", "length": 12},
         token=_tokens(service)[who],
     )
     if who in {"herself", "auditor"}:

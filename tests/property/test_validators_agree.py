@@ -64,7 +64,7 @@ _REQUEST: dict[str, Any] = {
 GOOD: dict[str, dict[str, Any]] = {
     "authorization_request": _REQUEST,
     "authorization_batch": {"actions": [_REQUEST, {"action": _REQUEST["action"]}]},
-    "outcome": {"status": "failed", "excerpt": "x", "length": 3, "sha256": DIGEST},
+    "outcome": {"status": "error", "excerpt": "x", "length": 3, "sha256": DIGEST},
     "problem": {
         "type": "urn:counterfoil:problem:request.schema",
         "title": "t",
@@ -109,8 +109,8 @@ HOSTILE: list[Any] = [
     DIGEST[:-1] + "\n",
     DIGEST[:-1] + "é",
     DIGEST[:-1] + "\u0663",
-    "failed",
-    "failed\n",
+    "error",
+    "error\n",
     "Failed",
     "𝄞" * 64,
     "𝄞" * 128,

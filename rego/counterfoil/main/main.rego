@@ -8,6 +8,7 @@
 #   - input: schema.policy_input
 package counterfoil.main
 
+import data.counterfoil.lib.approval
 import data.counterfoil.lib.result
 
 # METADATA
@@ -26,6 +27,9 @@ decision := result.deny(_refusals) if {
 	count(_tenant_approvals) == 0
 } else := result.deny({result.default_deny(_uncovered)}) if {
 	count(_uncovered) > 0
+} else := result.approved if {
+	count(_approvals) == 1
+	every terms in _approvals { approval.given(terms) }
 } else := result.needs_approval(_approvals) if {
 	count(_approvals) == 1
 } else := result.deny({result.mixed_approvals})

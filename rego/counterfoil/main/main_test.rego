@@ -80,6 +80,39 @@ test_only_an_allow_carries_permissions[name] if {
 	decision.permissions == expected[case.effect]
 }
 
+bob := {"iss": "https://idp", "sub": "bob", "groups": ["database-admins"]}
+
+approved_by_bob := {"approvals": [{"id": "apr_1", "approvers": [bob], "answered_at": "2026-11-24T03:10:00.000000Z"}]}
+
+approved_cases := {
+	"an approved action is allowed": {"operations": ["drop"], "effect": "allow", "codes": {"policy.approved"}},
+	"an approval does not cover an uncovered part": {
+		"operations": ["drop", "delete"],
+		"effect": "deny",
+		"codes": {"policy.default_deny"},
+	},
+	"an action that needs no approval is allowed as ever": {
+		"operations": ["create"],
+		"effect": "allow",
+		"codes": {"rbac.granted"},
+	},
+}
+
+test_approved[name] if {
+	some name, case in approved_cases
+	request := sample.of("database", [sample.table(verb) | some verb in case.operations])
+	decision := main.decision with input as object.union(request, approved_by_bob)
+	decision.effect == case.effect
+	sample.codes(decision) == case.codes
+}
+
+test_an_approval_lifts_no_deny if {
+	closed := object.union(sample.table("drop"), {"object": {"schema": "pg_catalog"}})
+	request := object.union(sample.of("database", [closed]), approved_by_bob)
+	decision := main.decision with input as request
+	decision.effect == "deny"
+}
+
 test_a_families_deny_wins if {
 	closed := object.union(sample.table("create"), {"object": {"schema": "pg_catalog"}})
 	decision := main.decision with input as sample.of("database", [closed])

@@ -5,8 +5,8 @@ decision's own permissions, byte for byte, and each rendering is read back and c
 An allow whose permissions nobody can grant exactly becomes a deny with a `grant.*` code:
 running it would need a standing credential, which is what this product replaces.
 
-No time in a grant outlives the caller's token: `exp` is the last moment to redeem,
-`credential_deadline` the last moment the credential may work.
+No time in a grant outlives the caller's token, or the approval that it rests on: `exp` is
+the last moment to redeem, `credential_deadline` the last moment the credential may work.
 """
 
 from __future__ import annotations
@@ -50,9 +50,16 @@ NOT_RENDERABLE = Reason(
 )
 NO_TIME_LEFT = Reason(
     code="grant.no_time_left",
-    title="The caller's token ends before a credential could work",
-    solution="Get a fresh delegation token and send the action again.",
+    title="The caller's token, or the approval, ends before a credential could work",
+    solution="Get a fresh delegation token, or a fresh approval, and send the action again.",
 )
+
+
+class ApprovedUntil(NamedTuple):
+    """The approval that an allow rests on; the credential does not outlive it."""
+
+    approval_id: str
+    expires_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,7 @@ def issue_grant(
     jti: str,
     now: float,
     sign: Callable[[JsonObject], str],
+    approved: ApprovedUntil | None = None,
 ) -> tuple[Decision, Grant | None]:
     """Return the decision and its grant; or a deny where no exact grant is possible.
 
@@ -93,7 +101,8 @@ def issue_grant(
         renderings = render_all((*decision.permissions, *reading.ambient))
     except NotRenderable as error:
         return _denied(decision, NOT_RENDERABLE, str(error)), None
-    times = _times(decision, caller, now)
+    last = caller.expires_at if approved is None else min(caller.expires_at, approved.expires_at)
+    times = _times(decision, last, now)
     if times is None:
         return _denied(decision, NO_TIME_LEFT), None
     claims = _claims(decision, caller, times) | {
@@ -104,6 +113,8 @@ def issue_grant(
         "ambient_details": list(reading.ambient),
         "action_digest": action_digest,
     }
+    if approved is not None:
+        claims["approval_id"] = approved.approval_id
     return decision, Grant(
         id=request_id,
         jti=jti,
@@ -123,10 +134,10 @@ class _Times(NamedTuple):
     credential_deadline: int
 
 
-def _times(decision: Decision, caller: Caller, now: float) -> _Times | None:
-    # Rounded down, all of them: no moment in a grant lies past the caller's own.
-    iat, last = math.floor(now), math.floor(caller.expires_at)
-    deadline = min(iat + min(decision.ttl_seconds, MAX_CREDENTIAL_SECONDS), last)
+def _times(decision: Decision, last: float, now: float) -> _Times | None:
+    # Rounded down, all of them: no moment in a grant lies past the last one of what it rests on.
+    iat = math.floor(now)
+    deadline = min(iat + min(decision.ttl_seconds, MAX_CREDENTIAL_SECONDS), math.floor(last))
     if deadline <= iat:
         return None
     return _Times(iat, min(iat + MAX_REDEEM_SECONDS, deadline), deadline)

@@ -107,6 +107,15 @@ class OutcomeReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRequest:
+    """What a person says about an approval; the digest names the action that they read."""
+
+    answer: str
+    action_digest: str
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActionMapping:
     """One `[[action]]` entry: what a tool's name means, never said by the caller.
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from counterfoil.core.case import Case, caller_json, operation_json, uncertain_json
 from counterfoil.core.model import Caller, JsonObject, JsonValue
 from counterfoil.core.times import rfc3339
 
 
-def policy_input(case: Case, caller: Caller, *, now: float) -> JsonObject:
+def policy_input(
+    case: Case, caller: Caller, *, now: float, approvals: Sequence[JsonObject] = ()
+) -> JsonObject:
     """The input document of one action.
 
     The caller's bytes are never passed on: OPA keeps the last of duplicate names, so
@@ -31,7 +35,7 @@ def policy_input(case: Case, caller: Caller, *, now: float) -> JsonObject:
         "ambient": list(case.reading.ambient),
         "action_digest": case.digest,
         "context": context_json(case, now=now),
-        "approvals": [],
+        "approvals": list(approvals),
     }
 
 

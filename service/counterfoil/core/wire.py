@@ -10,7 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from counterfoil.core.model import AuthorizationRequest, Context, JsonObject, OutcomeReport
+from counterfoil.core.model import (
+    AnswerRequest,
+    AuthorizationRequest,
+    Context,
+    JsonObject,
+    OutcomeReport,
+)
 from counterfoil.core.strict_json import parse
 
 Validate = Callable[[JsonObject], None]
@@ -55,6 +61,37 @@ class RequestReader:
             length=_integer(cast("float | None", value.get("length"))),
             sha256=cast("str | None", value.get("sha256")),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalReader:
+    """Reads the bodies of answers and withdrawals, within one bound on bytes."""
+
+    max_bytes: int
+    validate_answer: Validate
+    validate_cancel: Validate
+
+    def read_answer(self, body: bytes) -> AnswerRequest:
+        """Return the answer of `POST /approvals/{id}/answer`.
+
+        Raises:
+            RequestError: not strict JSON, too large, or not of the published shape.
+        """
+        value = parse(body, max_bytes=self.max_bytes)
+        self.validate_answer(value)
+        return AnswerRequest(
+            answer=cast("str", value["answer"]),
+            action_digest=cast("str", value["action_digest"]),
+            comment=cast("str | None", value.get("comment")),
+        )
+
+    def read_cancel(self, body: bytes) -> None:
+        """Accept the body of `POST /approvals/{id}/cancel`, which says nothing.
+
+        Raises:
+            RequestError: not strict JSON, too large, or not of the published shape.
+        """
+        self.validate_cancel(parse(body, max_bytes=self.max_bytes))
 
 
 def authorization_request(value: JsonObject) -> AuthorizationRequest:

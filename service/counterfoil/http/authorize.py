@@ -8,7 +8,7 @@ from flask import Blueprint
 
 from counterfoil.core.model import JsonObject
 from counterfoil.http.exchange import Environ, Reply, hang, json_reply
-from counterfoil.http.inbound import bearer_token, idempotency_key, json_body
+from counterfoil.http.inbound import bearer_token, idempotency_key, json_body, unrecorded_calls
 from counterfoil.http.metrics import Metrics
 
 
@@ -16,7 +16,13 @@ class Authorizes(Protocol):
     """The main path, `flows.authorize.AuthorizeFlow`."""
 
     def run(
-        self, *, body: bytes, unverified_token: str | None, idempotency_key: str | None, batch: bool
+        self,
+        *,
+        body: bytes,
+        unverified_token: str | None,
+        idempotency_key: str | None,
+        batch: bool,
+        unrecorded: int = 0,
     ) -> JsonObject:
         """Answer one request or one batch; raises `CounterfoilError`."""
 
@@ -31,6 +37,7 @@ def authorize_blueprint(flow: Authorizes, *, max_body_bytes: int, metrics: Metri
             unverified_token=bearer_token(environ),
             idempotency_key=idempotency_key(environ),
             batch=batch,
+            unrecorded=unrecorded_calls(environ),
         )
         metrics.decided(value)
         return json_reply(value)

@@ -25,6 +25,7 @@ _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE | 
 # A structured-field String (RFC 9651 §3.3.3), or the bare token that many clients send
 _KEY_STRING: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
 _KEY_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~:/]{1,255}")
+_COUNT: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 _CHARSET: Final = re.compile(r"charset[ \t]*=[ \t]*\"?([^\";, \t]*)", re.IGNORECASE | re.ASCII)
 
 
@@ -120,3 +121,18 @@ def idempotency_key(environ: Environ) -> str | None:
     if _KEY_TOKEN.fullmatch(header):
         return str(header)
     raise MalformedHeader('Idempotency-Key must be one "string" of 1 to 255 characters')
+
+
+def unrecorded_calls(environ: Environ) -> int:
+    """Return the hook's count of calls that ran unrecorded before this one, 0 without it.
+
+    Raises:
+        MalformedHeader: `Counterfoil-Unrecorded` is not a number of at most six digits.
+    """
+    header = environ.get("HTTP_COUNTERFOIL_UNRECORDED")
+    if header is None:
+        return 0
+    text = str(header).strip(" \t")
+    if not _COUNT.fullmatch(text):
+        raise MalformedHeader("Counterfoil-Unrecorded must be a number of at most six digits")
+    return int(text)

@@ -27,6 +27,11 @@ allow := {
 }
 
 # METADATA
+# title: Allow what was approved
+# description: The same as any allow; its reason says on what it rests.
+approved := object.union(allow, {"reasons": [approval_given]})
+
+# METADATA
 # title: Deny
 # description: A refusal with its reasons. It never carries a permission.
 deny(reasons) := {
@@ -70,6 +75,14 @@ granted := {
 #   code: policy.approval_required
 #   solution: Wait for the answer of an approver, or ask for less.
 approval_required := reason(rego.metadata.rule(), {})
+
+# METADATA
+# title: People approved exactly this action
+# description: The roles cover the action under a condition, and the condition is met.
+# custom:
+#   code: policy.approved
+#   solution: Nothing needs to be done.
+approval_given := reason(rego.metadata.rule(), {})
 
 # METADATA
 # title: The action could not be read with certainty

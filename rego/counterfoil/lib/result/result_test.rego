@@ -6,6 +6,7 @@ import data.counterfoil.lib.sample_test as sample
 reasons := {
 	"allow": result.granted,
 	"approval": result.approval_required,
+	"approved": result.approval_given,
 	"uncertain": result.uncertain,
 	"no operation": result.no_operation,
 	"default deny": result.default_deny([0]),

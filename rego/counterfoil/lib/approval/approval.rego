@@ -1,0 +1,34 @@
+# METADATA
+# title: Approvals
+# description: |
+#   What people's answers are worth. The service verified that they are for exactly this
+#   action, person, agent, run, prompt and policy; here they are held to the terms.
+# schemas:
+#   - input: schema.policy_input
+package counterfoil.lib.approval
+
+# METADATA
+# title: An approval was given
+# description: One approval has enough people of the groups that the terms name.
+given(terms) if {
+	some approval in input.approvals
+	count(_people(approval, terms)) >= terms.quorum
+}
+
+# METADATA
+# title: People that count
+# description: Members of the groups, each once; nobody approves what they ask for themselves.
+_people(approval, terms) := {person |
+	some approver in approval.approvers
+	some group in approver.groups
+	group in terms.approvers
+	person := {"iss": approver.iss, "sub": approver.sub}
+	not person in _askers
+}
+
+# METADATA
+# title: Those who ask
+# description: The person, and the agent that acts for them.
+_askers contains {"iss": input.subject.iss, "sub": input.subject.sub}
+
+_askers contains {"iss": input.actor.iss, "sub": input.actor.sub}

@@ -1,0 +1,247 @@
+"""The only place that builds adapters and joins them to flows.
+
+One application per gunicorn worker, made after the fork: the policy client, the ledger
+client and the reader children belong to one process each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from flask import Blueprint
+
+from counterfoil.config import Config
+from counterfoil.core.catalog import ArgumentsCheck, Catalog
+from counterfoil.core.grant import GrantTerms
+from counterfoil.core.model import Command, Resource
+from counterfoil.core.wire import ApprovalReader, RequestReader
+from counterfoil.flows.approval_reading import ApprovalReadingFlow
+from counterfoil.flows.approvals import ApprovalDesk
+from counterfoil.flows.approve import AnswerFlow
+from counterfoil.flows.authorize import AuthorizeFlow, Settings
+from counterfoil.flows.outcome import OutcomeFlow
+from counterfoil.flows.trail import TrailFlow
+from counterfoil.http.approvals import approvals_blueprint
+from counterfoil.http.authorize import authorize_blueprint
+from counterfoil.http.decisions import decisions_blueprint
+from counterfoil.http.health import Check, CheckResult, health_blueprint
+from counterfoil.http.hosts import HostRule
+from counterfoil.http.lean import Frame, LeanFlask
+from counterfoil.http.metrics import Metrics
+from counterfoil.http.openapi import bundle, load_source, openapi_blueprint
+from counterfoil.http.problems import Problems
+from counterfoil.http.wellknown import protected_resource, wellknown_blueprint
+from counterfoil.identity.credentials import Verifier
+from counterfoil.identity.signing import Es256Signer
+from counterfoil.keys import jwks_document, load_grant_key
+from counterfoil.ledger.client import LedgerClient
+from counterfoil.policy.opa import OpaEngine
+from counterfoil.reading.pool import ReaderPool
+from counterfoil.resources import packaged
+from counterfoil.schemas_registry import SchemaRegistry, arguments_check
+from counterfoil.system import RandomIds, SystemClock
+
+HEALTH_SECONDS = 1.0  # a probe that waits longer than this is as good as a failure
+LEDGER_SOCKET = "ledger.sock"
+_PROBE = Command(
+    family="database",
+    tool="readyz",
+    arguments={"sql": "SELECT 1"},
+    command_argument="sql",
+    resource=Resource(type="postgresql", id="readyz", location="postgresql://localhost/readyz"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """Everything of one worker that holds sockets, keys or children."""
+
+    clock: SystemClock
+    ids: RandomIds
+    schemas: SchemaRegistry
+    identity: Verifier
+    reader: ReaderPool
+    policy: OpaEngine
+    signer: Es256Signer
+    ledger: LedgerClient
+
+
+def create_app(config: Config) -> LeanFlask:
+    """Build one worker's application.
+
+    Raises:
+        ConfigError: a key, a schema or the policy bundle cannot be used.
+    """
+    adapters = build_adapters(config)
+    metrics = Metrics()
+    app = LeanFlask("counterfoil", frame=_frame(config, adapters, metrics))
+    app.extensions["counterfoil"] = adapters
+    reader = RequestReader(
+        max_bytes=config.server.max_body_bytes,
+        validate_request=adapters.schemas.validator("authorization_request"),
+        validate_batch=adapters.schemas.validator("authorization_batch"),
+        validate_outcome=adapters.schemas.validator("outcome"),
+    )
+    authorize = AuthorizeFlow(
+        clock=adapters.clock,
+        ids=adapters.ids,
+        read=reader.read,
+        identity=adapters.identity,
+        catalog=build_catalog(config),
+        interpreter=adapters.reader,
+        policy=adapters.policy,
+        signer=adapters.signer,
+        ledger=adapters.ledger,
+        approvals=build_approvals(config, adapters),
+        settings=Settings(
+            actor_required=config.identity.actor_required,
+            policy_timeout_seconds=config.policy.timeout_ms / 1000,
+            ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
+            grant_terms=GrantTerms(issuer=config.grant.issuer, exchange=config.grant.exchange),
+        ),
+    )
+    outcome = OutcomeFlow(
+        clock=adapters.clock,
+        ids=adapters.ids,
+        read_outcome=reader.read_outcome,
+        identity=adapters.identity,
+        ledger=adapters.ledger,
+        ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
+    )
+    trail = TrailFlow(clock=adapters.clock, identity=adapters.identity, ledger=adapters.ledger)
+    limit = config.server.max_body_bytes
+    app.register_blueprint(authorize_blueprint(authorize, max_body_bytes=limit, metrics=metrics))
+    app.register_blueprint(decisions_blueprint(trail=trail, outcome=outcome, max_body_bytes=limit))
+    app.register_blueprint(_approvals(config, adapters))
+    app.extensions["stop_waiting"] = adapters.ledger.states.stop_waiting
+    _register_documents(app, config, adapters)
+    return app
+
+
+def build_adapters(config: Config) -> Adapters:
+    """Open everything that one worker needs.
+
+    Raises:
+        ConfigError: a key, a schema or the policy bundle cannot be used.
+    """
+    clock = SystemClock()
+    run = config.server.run_directory
+    return Adapters(
+        clock=clock,
+        ids=RandomIds(),
+        schemas=SchemaRegistry.load(packaged("schemas")),
+        identity=Verifier(config),
+        reader=ReaderPool(monotonic=clock.monotonic),
+        policy=OpaEngine(config),
+        signer=Es256Signer(load_grant_key(config.keys.directory)),
+        ledger=LedgerClient(
+            socket_path=run / LEDGER_SOCKET,
+            database_path=config.ledger.path,
+            keys_directory=config.keys.directory,
+            clock=clock,
+        ),
+    )
+
+
+def build_approvals(config: Config, adapters: Adapters) -> ApprovalDesk:
+    """What the main path does with approvals."""
+    return ApprovalDesk(
+        ledger=adapters.ledger,
+        states=adapters.ledger.states,
+        ids=adapters.ids,
+        url=config.grant.issuer,
+    )
+
+
+def build_catalog(config: Config) -> Catalog:
+    """Join `[[action]]` and `[[resource]]` entries with their argument schemas."""
+    checks: dict[str, ArgumentsCheck] = {
+        tool: arguments_check(item.schema) for tool, item in config.arguments.items()
+    }
+    return Catalog(
+        mappings=config.actions,
+        resources=config.resources,
+        checks=checks,
+        fractions=frozenset(tool for tool, item in config.arguments.items() if item.fractions),
+    )
+
+
+def _approvals(config: Config, adapters: Adapters) -> Blueprint:
+    limit = config.server.max_body_bytes
+    reader = ApprovalReader(
+        max_bytes=limit,
+        validate_answer=adapters.schemas.validator("approval_answer"),
+        validate_cancel=adapters.schemas.validator("approval_cancel"),
+    )
+    reading = ApprovalReadingFlow(
+        clock=adapters.clock,
+        ids=adapters.ids,
+        read_cancel=reader.read_cancel,
+        identity=adapters.identity,
+        ledger=adapters.ledger,
+        states=adapters.ledger.states,
+        url=config.grant.issuer,
+        ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
+    )
+    answering = AnswerFlow(
+        clock=adapters.clock,
+        ids=adapters.ids,
+        read_answer=reader.read_answer,
+        identity=adapters.identity,
+        policy=adapters.policy,
+        ledger=adapters.ledger,
+        states=adapters.ledger.states,
+        url=config.grant.issuer,
+        policy_timeout_seconds=config.policy.timeout_ms / 1000,
+        ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
+    )
+    return approvals_blueprint(reading=reading, answering=answering, max_body_bytes=limit)
+
+
+def _frame(config: Config, adapters: Adapters, metrics: Metrics) -> Frame:
+    hosts = HostRule.loopback(config.server.address[1]) if config.development else HostRule()
+    return Frame(
+        problems=Problems(public_url=config.grant.issuer),
+        metrics=metrics,
+        hosts=hosts,
+        new_request_id=lambda: adapters.ids.new("req"),
+    )
+
+
+def _register_documents(app: LeanFlask, config: Config, adapters: Adapters) -> None:
+    checks = _checks(adapters)
+    app.register_blueprint(
+        health_blueprint(checks, clock=adapters.clock, version=version("counterfoil"))
+    )
+    types = sorted({resource.type for resource in config.resources.values()})
+    metadata = protected_resource(
+        public_url=config.grant.issuer,
+        authorization_servers=[item.entry.issuer for item in config.identity.oidc],
+        permission_types=types,
+    )
+    app.register_blueprint(
+        wellknown_blueprint(jwks=jwks_document([adapters.signer.public_jwk]), metadata=metadata)
+    )
+    document = bundle(
+        load_source(packaged("schemas") / "openapi" / "openapi.json"), adapters.schemas.schemas
+    )
+    app.register_blueprint(openapi_blueprint(document))
+
+
+def _checks(adapters: Adapters) -> Mapping[str, Check]:
+    def ledger() -> CheckResult:
+        found = adapters.ledger.health(deadline=adapters.clock.monotonic() + HEALTH_SECONDS)
+        return CheckResult(ready=found.ready, output=found.detail)
+
+    def policy() -> CheckResult:
+        found = adapters.policy.health(deadline=adapters.clock.monotonic() + HEALTH_SECONDS)
+        return CheckResult(ready=found.ready, output=found.detail)
+
+    def reader() -> CheckResult:
+        deadline = adapters.clock.monotonic() + HEALTH_SECONDS
+        (reading,) = adapters.reader.interpret([_PROBE], deadline=deadline)
+        return CheckResult(ready=not reading.uncertain)
+
+    return {"opa:policy": policy, "ledger:writable": ledger, "reader:parser": reader}

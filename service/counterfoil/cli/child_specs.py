@@ -1,0 +1,121 @@
+"""How each child is run: its command, its fixed small environment, its time to stop.
+
+Nothing of the caller's environment goes on but `COUNTERFOIL_*` (settings, for the HTTP
+workers alone): no proxy, no preload, no locale of somebody's shell. Secrets are in files
+or in the environment, never on a command line that every account can read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from counterfoil.cli import EXIT_CONFIG
+from counterfoil.cli.children import ChildSpec
+from counterfoil.cli.gunicorn_limits import GRACEFUL_SECONDS
+from counterfoil.cli.run_directory import METRICS_FOLDER, RunDirectory
+from counterfoil.config_model import Config
+from counterfoil.config_source import PREFIX
+from counterfoil.policy.server import prepare_opa
+
+EXIT_CORRUPT: Final = 65  # the writer's: the log contradicts itself, a restart would not help
+DEVELOPMENT_ORIGIN: Final = (
+    "localhost/development"  # in every receipt and checkpoint of such a ledger
+)
+_PYTHON: Final = (sys.executable, "-I", "-u", "-m")  # isolated: no PYTHONPATH, no user site
+
+
+def child_specs(
+    config: Config, *, file: Path | None, directory: RunDirectory
+) -> Callable[[int], Sequence[ChildSpec]]:
+    """All children in starting order; the result wants the listening socket's number.
+
+    Raises:
+        ConfigError: the policy bundle or OPA cannot be used.
+    """
+    environment = {"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    lock = (directory.children_lock,)
+    policy = [] if config.policy.opa_socket else [_opa(config, lock)]
+
+    def specs(door: int) -> Sequence[ChildSpec]:
+        return [
+            *policy,
+            _writer(config, environment, lock),
+            _http(config, file, environment, descriptors=(*lock, door)),
+        ]
+
+    return specs
+
+
+def _opa(config: Config, descriptors: tuple[int, ...]) -> ChildSpec:
+    """Build or verify the bundle, and run OPA on it."""
+    process = prepare_opa(
+        config.policy.bundle, config.policy.entrypoint, config.server.run_directory
+    )
+    return ChildSpec(
+        name="opa",
+        command=process.command,
+        environment=process.environment,
+        descriptors=descriptors,
+    )
+
+
+def _writer(config: Config, environment: dict[str, str], descriptors: tuple[int, ...]) -> ChildSpec:
+    command = [
+        *_PYTHON,
+        "counterfoil.ledger.writer",
+        f"--database={config.ledger.path}",
+        f"--socket={config.server.run_directory / 'ledger.sock'}",
+        f"--keys={config.keys.directory}",
+        f"--origin={_origin(config)}",
+        f"--reserve-bytes={config.ledger.reserve_bytes}",
+        *(["--create-keys"] if config.development else []),
+    ]
+    return ChildSpec(
+        name="ledger",
+        command=command,
+        environment=environment,
+        descriptors=descriptors,
+        final_codes=frozenset({EXIT_CORRUPT, EXIT_CONFIG}),
+    )
+
+
+def _http(
+    config: Config,
+    file: Path | None,
+    environment: dict[str, str],
+    *,
+    descriptors: tuple[int, ...],
+) -> ChildSpec:
+    settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    command = [
+        *_PYTHON,
+        "counterfoil.cli.gunicorn_app",
+        f"--descriptor={descriptors[-1]}",
+        *([f"--config={file}"] if file else []),
+        *(["--dev"] if config.development else []),
+    ]
+    return ChildSpec(
+        name="http",
+        command=command,
+        environment={
+            **environment,
+            **settings,
+            "PROMETHEUS_MULTIPROC_DIR": str(config.server.run_directory / METRICS_FOLDER),
+        },
+        descriptors=descriptors,
+        stop_seconds=GRACEFUL_SECONDS + 4.0,
+        final_codes=frozenset({EXIT_CONFIG}),
+    )
+
+
+def _origin(config: Config) -> str:
+    """What the logs' names begin with: our own public name, or for ever `development`."""
+    if config.development:
+        return DEVELOPMENT_ORIGIN
+    issuer = urlsplit(config.grant.issuer)
+    return f"{issuer.netloc}{issuer.path}".rstrip("/")

@@ -1,0 +1,195 @@
+"""The HTTP worker: gunicorn's parser and gevent's loop, and little between them.
+
+gunicorn's own gevent worker spends a third of its time on access-log records, hooks and
+HTTP/2 that nobody here uses, and leaves two doors open: a client may send its body one
+byte a minute, and a body that is not what it said raises inside the application. Here
+the whole request is read first, in bounded time and size; head and body of the answer
+leave in one packet (docs/adr/0003-server-and-worker-kind.md).
+
+Leans on gunicorn's internals, which is why pyproject.toml holds it below the next major.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from socket import SHUT_RD
+from typing import Any, Final, TypeAlias
+
+import gevent
+from gunicorn import http as gunicorn_http
+from gunicorn import util
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, NoMoreData, ParseException
+from gunicorn.http.message import TOKEN_RE
+from gunicorn.http.wsgi import HEADER_VALUE_RE, base_environ
+from gunicorn.workers.ggevent import GeventWorker
+
+from counterfoil.cli import gunicorn_limits as limits
+
+Environ: TypeAlias = dict[str, Any]
+
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"  # RFC 9110 §10.1.1
+_STATUS_OF: Final[dict[type[Exception], HTTPStatus]] = {
+    LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+}
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What the application said through `start_response` (PEP 3333)."""
+
+    status: str = ""
+    headers: list[tuple[str, str]] | None = None
+
+    def start(self, status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
+        """Keep status and headers until the body is there."""
+        self.status, self.headers = status, headers
+
+
+class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Serves one connection per greenlet, one request after the other."""
+
+    wsgi: Callable[[Environ, Callable[..., None]], Iterable[bytes]]
+    _date: tuple[int, str] = (0, "")
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self._base: Environ = {}
+        self._idle: set[Any] = set()  # connections between two requests; this process's only
+        self._max_body_bytes: int = self.app.max_body_bytes
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: no new requests, and no waiting for idle connections to end by themselves."""
+        super().handle_exit(sig, frame)
+        gevent.spawn(self._close_idle)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve a connection until it closes, idles, or breaks the protocol."""
+        try:
+            client.settimeout(limits.SEND_SECONDS)
+            parser = gunicorn_http.get_parser(self.cfg, client, addr)
+            while self._one(parser, listener, client, addr):
+                pass
+        except (NoMoreData, StopIteration, OSError):
+            pass  # the peer closed, reset or stalled: nobody is left to be told
+        except ParseException as error:
+            self._refuse(client, _STATUS_OF.get(type(error), HTTPStatus.BAD_REQUEST))
+        finally:
+            util.close(client)
+
+    def _one(self, parser: Any, listener: Any, client: Any, addr: Any) -> bool:
+        """Read one request, answer it; False when the connection ends."""
+        request = self._next(parser, client)
+        if request is None:
+            return False
+        if request._expected_100_continue:  # noqa: SLF001  # the parser gives it no public name
+            client.sendall(_CONTINUE)
+        try:
+            with gevent.Timeout(limits.BODY_SECONDS):
+                # One byte more than the application takes: it says itself that this is too much.
+                body = request.body.read(self._max_body_bytes + 1)
+        except gevent.Timeout:
+            self._refuse(client, HTTPStatus.REQUEST_TIMEOUT)
+            return False
+        environ = self._environ(request, body, listener, addr)
+        answer = _Answer()
+        payload = b"".join(self.wsgi(environ, answer.start))
+        too_large = len(body) > self._max_body_bytes
+        close = too_large or request.should_close() or not self.alive
+        client.sendall(self._head(answer, close=close) + payload)
+        if too_large:
+            util.close_graceful(client)  # RFC 9112 §9.6: or a reset would eat the answer
+        return not close
+
+    def _next(self, parser: Any, client: Any) -> Any:
+        """Wait for a request's head; None when it does not come in time."""
+        self._idle.add(client)
+        try:
+            # One limit for idling and for a head that comes in drips: the two look alike.
+            with gevent.Timeout(self.cfg.keepalive):
+                return next(parser)
+        except gevent.Timeout:
+            return None
+        finally:
+            self._idle.discard(client)
+
+    def _close_idle(self) -> None:
+        stop_waiting = getattr(getattr(self, "wsgi", None), "extensions", {}).get("stop_waiting")
+        if stop_waiting is not None:
+            stop_waiting()  # long polls are answered as things stand
+        for client in tuple(self._idle):
+            with suppress(OSError):
+                client.shutdown(SHUT_RD)  # its greenlet reads the end and goes
+
+    def _environ(self, request: Any, body: bytes, listener: Any, addr: Any) -> Environ:
+        """PEP 3333's dictionary. Header names with `_` were dropped by the parser."""
+        environ = self._base_environ(listener).copy()
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["REQUEST_METHOD"] = request.method
+        environ["PATH_INFO"] = util.unquote_to_wsgi_str(request.path)
+        environ["QUERY_STRING"] = request.query
+        environ["RAW_URI"] = request.uri
+        environ["SERVER_PROTOCOL"] = "HTTP/{}.{}".format(*request.version)
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = addr[0], str(addr[1])
+        for name, value in request.headers:
+            key = name.replace("-", "_")
+            if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+                key = f"HTTP_{key}"
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+        return environ
+
+    def _base_environ(self, listener: Any) -> Environ:
+        """The part that is the same for every request of this worker."""
+        if not self._base:
+            host, port = listener.getsockname()[:2]
+            self._base = base_environ(self.cfg) | {
+                "wsgi.multithread": True,
+                "wsgi.url_scheme": "http",
+                "SCRIPT_NAME": "",
+                "SERVER_NAME": host,
+                "SERVER_PORT": str(port),
+            }
+        return self._base
+
+    def _head(self, answer: _Answer, *, close: bool) -> bytes:
+        """Status line and headers; a header that could split the answer is refused."""
+        now = int(time.time())  # noqa: TID251  # HTTP's Date header, which decides nothing
+        if now != self._date[0]:
+            self._date = (now, util.http_date(now))
+        lines = [
+            f"HTTP/1.1 {answer.status}\r\n",
+            f"Date: {self._date[1]}\r\n",
+            f"Connection: {'close' if close else 'keep-alive'}\r\n",
+        ]
+        for name, value in answer.headers or ():
+            if not TOKEN_RE.fullmatch(name) or not HEADER_VALUE_RE.fullmatch(value):
+                message = f"the application sent a header that HTTP does not allow: {name!r}"
+                raise ValueError(message)
+            lines.append(f"{name}: {value}\r\n")
+        lines.append("\r\n")
+        return "".join(lines).encode("latin-1")
+
+    def _refuse(self, client: Any, status: HTTPStatus) -> None:
+        """Answer what never reached the application, as a problem document (RFC 9457)."""
+        problem = json.dumps(
+            {"type": "about:blank", "title": status.phrase, "status": status.value}
+        ).encode("ascii")
+        answer = _Answer(
+            status=f"{status.value} {status.phrase}",
+            headers=[
+                ("Content-Type", "application/problem+json"),
+                ("Content-Length", str(len(problem))),
+                ("Cache-Control", "no-store"),
+            ],
+        )
+        try:
+            client.sendall(self._head(answer, close=True) + problem)
+            util.close_graceful(client)
+        except OSError:
+            pass  # it sent nonsense and did not wait for the answer

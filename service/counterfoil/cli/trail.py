@@ -1,0 +1,193 @@
+"""`counterfoil trail ID`: the whole story of one decision, opened on the server's side.
+
+Every record is checked against its receipt before it is told. What people, agents and
+commands said is printed with control characters escaped: a prompt must not be able to
+repaint the reader's terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
+from counterfoil.cli.observed import Observed, parse_since
+from counterfoil.cli.text import compact, items, members, opened, shown
+from counterfoil.config import find_config, load_config
+from counterfoil.core.model import JsonValue
+from counterfoil.core.response import receipt_json
+from counterfoil.ledger.keys import VERIFIER_KEY, load_master, read_verifier_key
+from counterfoil.ledger.reader import Reader
+from counterfoil.ledger.sealing import Master
+from counterfoil.ports import StoredEvent
+
+Line = tuple[str, str]
+_LABEL_CHARACTERS = 12
+
+
+def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
+    """Add `trail` to the command line."""
+    parser = subparsers.add_parser(
+        "trail",
+        help="show the whole story of one decision",
+        description="Show who asked for what through which agent, what was decided and why,"
+        " what was granted and what happened. Needs the sealing key: runs beside the service.",
+    )
+    parser.add_argument("id", metavar="ID", nargs="?", help="the decision's id, dec_…")
+    parser.add_argument(
+        "--observed",
+        action="store_true",
+        help="instead: what observe mode let run although it would be denied or asked about",
+    )
+    parser.add_argument(
+        "--since",
+        type=parse_since,
+        metavar="WHEN",
+        help="with --observed: from this time on (2026-11-24, 2026-11-24T03:10:00Z) or for the"
+        " last 90m, 24h, 7d",
+    )
+    parser.add_argument("--tenant", help="look in this tenant's log only (default: in all)")
+    parser.add_argument("--json", action="store_true", help="print all events as JSON")
+    parser.add_argument("--config", type=Path, help="the configuration file")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the story; returns the exit code.
+
+    Raises:
+        ConfigError: a key or the configuration cannot be read.
+        LedgerError: the ledger cannot be read, or a record is not what its receipt says.
+    """
+    if args.observed == (args.id is not None) or (args.since and not args.observed):
+        print("counterfoil trail: name one decision, or --observed [--since]", file=sys.stderr)
+        return EXIT_USAGE
+    config = load_config(find_config(args.config), os.environ)
+    keys = config.keys.directory
+    key = read_verifier_key(keys / VERIFIER_KEY)
+    reader = Reader(config.ledger.path, Master(load_master(keys, create=False)), lambda: key)
+    try:
+        tenants = [args.tenant] if args.tenant is not None else reader.tenants()
+        if args.observed:
+            found = Observed.of(reader, tenants, since=args.since)
+            print(json.dumps(found.as_json()) if args.json else found.as_text())
+            return EXIT_GOOD
+        events = [event for tenant in tenants for event in reader.trail(tenant, args.id)]
+    finally:
+        reader.close()
+    if not events:
+        print(f"counterfoil trail: there is no decision {shown(args.id)}", file=sys.stderr)
+        return EXIT_FINDING
+    if args.json:
+        print(json.dumps({"decision_id": args.id, "events": [_json(event) for event in events]}))
+        return EXIT_GOOD
+    for number, event in enumerate(events):
+        print("\n" * bool(number) + _title(event))
+        for label, text in _story(event):
+            print(f"  {label:<{_LABEL_CHARACTERS}} {shown(text)}")
+    return EXIT_GOOD
+
+
+def _json(event: StoredEvent) -> JsonValue:
+    return {
+        "event": event.kind,
+        "event_id": event.event_id,
+        "time": event.time,
+        "index": event.index,
+        **event.plain,
+        "payload": {name: opened(data) for name, data in event.payload.items()},
+        "receipt": receipt_json(event.receipt),
+    }
+
+
+def _title(event: StoredEvent) -> str:
+    effect = event.plain.get("effect") or event.plain.get("status") or event.plain.get("code")
+    mode = " (observed, not enforced)" if event.plain.get("enforcement") == "observe" else ""
+    return f"{event.time}  {event.kind}" + (f": {shown(str(effect))}{mode}" if effect else "")
+
+
+def _story(event: StoredEvent) -> Iterator[Line]:
+    said = {name: opened(data) for name, data in event.payload.items()}
+    yield from _who(said)
+    yield from _what(said)
+    decision = members(said.pop("decision", None))
+    yield from _why(decision)
+    yield from _granted(event, said, decision)
+    yield from _approval(event, said)
+    for name, value in said.items():  # what this release has no better words for
+        yield name, value if isinstance(value, str) else compact(value)
+    if event.plain.get("policy"):
+        yield "policy", str(event.plain["policy"])
+    if event.plain.get("reported_by"):
+        yield "reported by", f"{event.plain['reported_by']}, its word only"
+    receipt = event.receipt
+    yield "record", f"{receipt.origin}, entry {event.index}, {event.event_id}"
+    yield "receipt", f"leaf {receipt.leaf_hash}, key {receipt.key_id}, signature valid"
+
+
+def _who(said: dict[str, JsonValue]) -> Iterator[Line]:
+    caller = members(said.pop("caller", None))
+    if not caller:
+        return
+    subject, actor = members(caller.get("subject")), members(caller.get("actor"))
+    groups = ", ".join(map(str, items(subject.get("groups")))) or "no groups"
+    yield "person", f"{subject.get('sub')} ({subject.get('iss')}; {groups})"
+    if actor:
+        yield "agent", f"{actor.get('sub')} ({actor.get('iss')}), run {caller.get('run')}"
+    if "prompt" in said:
+        source = "as the agent tells it" if caller.get("prompt_source") == "agent" else "of the run"
+        yield "prompt", f"{said.pop('prompt')}  ({source})"
+
+
+def _what(said: dict[str, JsonValue]) -> Iterator[Line]:
+    request = members(said.pop("request", None))
+    if request:
+        resource = members(request.get("resource"))
+        on = f" on {resource.get('type')} {resource.get('id')}" if resource else ""
+        yield "action", f"{request.get('action')}{on}"
+        context = members(request.get("context"))
+        yield from ((name, compact(value)) for name, value in context.items() if value)
+    for name, value in members(said.pop("arguments", None)).items():
+        yield name, value if isinstance(value, str) else compact(value)
+
+
+def _why(decision: dict[str, JsonValue]) -> Iterator[Line]:
+    for item in map(members, items(decision.get("operations"))):
+        yield "operation", f"{item.get('verb')} {compact(item.get('object'))}"
+    for item in map(members, items(decision.get("uncertain"))):
+        yield "uncertain", compact(item)
+    for item in map(members, items(decision.get("reasons"))):
+        solution = f" → {item['solution']}" if item.get("solution") else ""
+        yield "reason", f"{item.get('code')}: {item.get('title')}{solution}"
+
+
+def _granted(
+    event: StoredEvent, said: dict[str, JsonValue], decision: dict[str, JsonValue]
+) -> Iterator[Line]:
+    for name in ("permissions", "ambient", "obligations"):
+        for item in items(decision.get(name)):
+            yield name.removesuffix("s"), compact(item)
+    grant = members(event.plain.get("grant"))
+    if grant:
+        yield "grant", f"{grant.get('jti')}, redeemable until {grant.get('expires')}"
+        said.pop("grant", None)
+
+
+def _approval(event: StoredEvent, said: dict[str, JsonValue]) -> Iterator[Line]:
+    """Which approval this belongs to, who answered, and what came of it."""
+    if event.plain.get("approval"):
+        yield "approval", str(event.plain["approval"])
+    asked = members(said.pop("approval", None))
+    if asked:
+        groups = ", ".join(map(str, items(asked.get("approvers"))))
+        yield "approvers", f"{asked.get('quorum')} of {groups}, until {event.plain.get('expires')}"
+    answer = members(said.pop("answer", None))
+    if answer:
+        comment = f": {answer['comment']}" if answer.get("comment") else ""
+        yield "answer", f"{answer.get('answer')}{comment}"
+    if event.plain.get("granting_decision"):
+        yield "used by", str(event.plain["granting_decision"])

@@ -1,0 +1,76 @@
+"""An approval for people and hooks: `schemas/approval.json`, the exact action and who answers."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from counterfoil.core.approval import Approval, Status
+from counterfoil.core.model import JsonObject, JsonValue
+from counterfoil.core.response import policy_json
+from counterfoil.core.times import rfc3339_second
+
+PATH = "/approvals/"
+
+
+def reference_json(approval: Approval, *, url: str, now: float) -> JsonObject:
+    """What the answer to `needs_approval` says of it."""
+    return {
+        "id": approval.id,
+        "status": approval.status(now).value,
+        "expires_at": rfc3339_second(approval.expires_at),
+        "url": f"{url}{PATH}{approval.id}",
+    }
+
+
+def approval_json(approval: Approval, *, url: str, now: float) -> JsonObject:
+    """Everything that a person needs to judge the action, and how it was answered."""
+    asked, about = approval.asked, approval.input
+    view: dict[str, JsonValue] = {
+        **reference_json(approval, url=url, now=now),
+        "decision_id": approval.decision_id,
+        "action_digest": approval.action_digest,
+        "opened_at": approval.opened_at,
+        "subject": _person(approval.asker.subject),
+        "actor": None if approval.asker.actor is None else _person(approval.asker.actor),
+        "run": approval.asker.run,
+        "action": about["action"],
+        "resource": about["resource"],
+        "operations": about["operations"],
+        "permissions": about["required"],
+        "ambient": about["ambient"],
+        "execute": asked["execute"],
+        "reasons": asked["reasons"],
+        "prompt": _prompt(approval),
+        "approvers": list(approval.terms.approvers),
+        "quorum": approval.terms.quorum,
+        "answers": [_answer(approval, index) for index in range(len(approval.answers))],
+        "policy": policy_json(approval.policy_revision),
+    }
+    task = cast("JsonObject", about["context"]).get("task")
+    if task is not None:
+        view["task"] = task
+    last = approval.answers[-1].comment if approval.answers else None
+    if last is not None and approval.status(now) in {Status.APPROVED, Status.DENIED, Status.SPENT}:
+        view["comment"] = last
+    return view
+
+
+def _prompt(approval: Approval) -> JsonObject:
+    """The prompt and on whose word it rests; its text may be recorded with the run only."""
+    text = cast("JsonObject", approval.input["context"]).get("prompt")
+    source = approval.asked["prompt_source"]
+    return {"text": text, "source": source, "digest": approval.prompt_digest}
+
+
+def _person(person: tuple[str, str]) -> JsonObject:
+    return {"iss": person[0], "sub": person[1]}
+
+
+def _answer(approval: Approval, index: int) -> JsonObject:
+    item = approval.answers[index]
+    return {
+        "person": None if item.person is None else _person(item.person),
+        "answer": item.answer,
+        "comment": item.comment,
+        "answered_at": item.time,
+    }

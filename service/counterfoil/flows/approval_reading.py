@@ -1,0 +1,155 @@
+"""Approvals are read, waited for and withdrawn.
+
+Who sees one: the agent that asked, in that run; the person it acts for; who may answer it;
+auditors. For anybody else it does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from counterfoil.core.approval import Approval, Asker, Status
+from counterfoil.core.approval_rules import check_answer, check_withdrawal, is_approver
+from counterfoil.core.approval_view import approval_json
+from counterfoil.core.model import Caller, JsonValue
+from counterfoil.errors import ApprovalError, NotFound, StateConflict
+from counterfoil.flows import approval_events as record
+from counterfoil.flows.access import AUDITOR
+from counterfoil.flows.expiry import with_expiry_recorded
+from counterfoil.ports import Clock, IdentityVerifier, Ids, Ledger, States
+
+MAX_WAIT_SECONDS = 30
+MAX_SHOWN = 200  # of the pending ones, those that end first
+RIVALS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalReadingFlow:
+    """Shows approvals to those whom they concern."""
+
+    clock: Clock
+    ids: Ids
+    read_cancel: Callable[[bytes], None]
+    identity: IdentityVerifier
+    ledger: Ledger
+    states: States
+    url: str
+    ledger_timeout_seconds: float
+
+    def listed(self, *, unverified_token: str | None) -> JsonValue:
+        """A person's: those that wait for their answer. An agent's: all of its run.
+
+        Raises:
+            CounterfoilError: the caller is not known, or the ledger cannot be read.
+        """
+        now = self.clock.now()
+        caller = self.identity.verify(unverified_token or "", now=now)
+        found = self._of_run(caller) if caller.actor else self._waiting_for(caller, now=now)
+        return {"approvals": [approval_json(item, url=self.url, now=now) for item in found]}
+
+    def one(
+        self, *, approval_id: str, wait_seconds: int, unverified_token: str | None
+    ) -> JsonValue:
+        """One approval; while it is pending, as it stands after at most `wait_seconds`.
+
+        Raises:
+            NotFound: no such approval, or not one that this caller may see.
+            CounterfoilError: the caller is not known, or the ledger cannot be read.
+        """
+        now = self.clock.now()
+        caller = self.identity.verify(unverified_token or "", now=now)
+        approval = self._seen(approval_id, caller)
+        if wait_seconds and approval.status(now) is Status.PENDING:
+            left = min(wait_seconds, approval.expires_at - now)
+            self.states.wait_for_state(
+                caller.tenant,
+                record.KIND,
+                approval_id,
+                version=approval.version,
+                deadline=self.clock.monotonic() + left,
+            )
+            now = self.clock.now()
+            approval = self._seen(approval_id, caller)
+        return approval_json(self._settled(approval, now=now), url=self.url, now=now)
+
+    def cancel(self, *, approval_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+        """Withdraw it: only who asked can, and doing so twice is fine.
+
+        Raises:
+            NotFound: no such approval of this agent's run.
+            ApprovalError: it is over already.
+            CounterfoilError: unreadable, unknown caller, or not recorded.
+        """
+        self.read_cancel(body)
+        now = self.clock.now()
+        caller = self.identity.verify(unverified_token or "", now=now)
+        for _ in range(RIVALS):
+            with suppress(StateConflict):
+                approval = self._cancelled(approval_id, caller, now=now)
+                return approval_json(approval, url=self.url, now=now)
+        raise StateConflict
+
+    def _cancelled(self, approval_id: str, caller: Caller, *, now: float) -> Approval:
+        approval = record.load(self.ledger, self.states, caller.tenant, approval_id)
+        if approval is None or not approval.is_asked_by(caller):
+            raise NotFound
+        approval = self._settled(approval, now=now)
+        if approval.ended is Status.CANCELLED:
+            return approval
+        check_withdrawal(approval, now)
+        event_id = self.ids.new("evt")
+        event = record.cancelled(approval, "withdrawn", event_id=event_id, now=now)
+        self.ledger.append([event], deadline=self._deadline())
+        return replace(approval, ended=Status.CANCELLED, version=approval.version + 1)
+
+    def _seen(self, approval_id: str, caller: Caller) -> Approval:
+        approval = record.load(self.ledger, self.states, caller.tenant, approval_id)
+        if approval is None or not _may_see(approval, caller):
+            raise NotFound
+        return approval
+
+    def _settled(self, approval: Approval, *, now: float) -> Approval:
+        event_id = self.ids.new("evt")
+        return with_expiry_recorded(
+            approval, self.ledger, event_id=event_id, now=now, deadline=self._deadline()
+        )
+
+    def _deadline(self) -> float:
+        return self.clock.monotonic() + self.ledger_timeout_seconds
+
+    def _of_run(self, caller: Caller) -> list[Approval]:
+        owner = record.owner_of(Asker.of(caller))
+        states = self.states.owned_states(caller.tenant, record.KIND, owner)
+        found = (record.load_at(self.ledger, caller.tenant, state) for state in states)
+        return [item for item in found if item is not None and item.is_asked_by(caller)]
+
+    def _waiting_for(self, caller: Caller, *, now: float) -> list[Approval]:
+        found: list[Approval] = []
+        for state in self.states.open_states(caller.tenant, record.KIND):
+            if state.state != Status.PENDING or state.expires_at <= now:
+                continue
+            approval = record.load_at(self.ledger, caller.tenant, state)
+            if approval is not None and _waits_for(approval, caller, now=now):
+                found.append(approval)
+            if len(found) == MAX_SHOWN:
+                break
+        return found
+
+
+def _may_see(approval: Approval, caller: Caller) -> bool:
+    if caller.actor is not None:
+        return approval.is_asked_by(caller)
+    person = (caller.subject.issuer, caller.subject.sub)
+    return (
+        approval.asker.subject == person or AUDITOR in caller.roles or is_approver(approval, caller)
+    )
+
+
+def _waits_for(approval: Approval, caller: Caller, *, now: float) -> bool:
+    try:
+        check_answer(approval, caller, action_digest=approval.action_digest, now=now)
+    except ApprovalError:
+        return False
+    return True

@@ -1,0 +1,133 @@
+"""A person answers an approval.
+
+1. The answer: strict JSON of `schemas/approval_answer.json`.
+2. The person: a credential without `act`. No agent answers, whoever it acts for.
+3. The approval: of this tenant; the person is in its groups, and neither asked for it nor is
+   the agent that did; it waits for them, and they mean exactly its action.
+4. Policy, once more, for an approval: it must still ask, under the same revision and terms. A
+   denial needs no policy: it permits nothing.
+5. The record: one step. Of two answers at the same moment one comes second, and is judged by
+   what the first has made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from counterfoil.core.approval import APPROVE, Answer, Approval
+from counterfoil.core.approval_rules import check_answer
+from counterfoil.core.approval_view import approval_json
+from counterfoil.core.model import (
+    AnswerRequest,
+    Caller,
+    Effect,
+    Interpretation,
+    JsonObject,
+    JsonValue,
+)
+from counterfoil.core.times import rfc3339
+from counterfoil.core.verdict import judge
+from counterfoil.errors import AgentNotAllowed, ApprovalPolicyChanged, NotFound, StateConflict
+from counterfoil.flows import approval_events as record
+from counterfoil.flows.expiry import with_expiry_recorded
+from counterfoil.ports import (
+    Clock,
+    IdentityVerifier,
+    Ids,
+    Ledger,
+    PolicyEngine,
+    PolicyQuestion,
+    States,
+)
+
+RIVALS = 8
+"""Answers that may come first before one gives up: more people than any quorum asks at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerFlow:
+    """Takes one answer of one person."""
+
+    clock: Clock
+    ids: Ids
+    read_answer: Callable[[bytes], AnswerRequest]
+    identity: IdentityVerifier
+    policy: PolicyEngine
+    ledger: Ledger
+    states: States
+    url: str
+    policy_timeout_seconds: float
+    ledger_timeout_seconds: float
+
+    def run(self, *, approval_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+        """Record an answer and return the approval as it stands then.
+
+        Raises:
+            AgentNotAllowed: the credential is an agent's.
+            NotFound: no such approval in this tenant.
+            ApprovalError: this person may not answer it so, or it does not wait any more.
+            CounterfoilError: unreadable, unknown caller, no policy, or not recorded.
+        """
+        request = self.read_answer(body)  # 1
+        now = self.clock.now()
+        caller = self.identity.verify(unverified_token or "", now=now)  # 2
+        if caller.actor is not None:
+            raise AgentNotAllowed
+        for _ in range(RIVALS):
+            with suppress(StateConflict):
+                approval = self._answer(approval_id, request, caller, now=now)
+                return approval_json(approval, url=self.url, now=now)
+        raise StateConflict
+
+    def _answer(
+        self, approval_id: str, request: AnswerRequest, caller: Caller, *, now: float
+    ) -> Approval:
+        approval = record.load(self.ledger, self.states, caller.tenant, approval_id)
+        if approval is None:
+            raise NotFound
+        deadline = self.clock.monotonic() + self.ledger_timeout_seconds
+        approval = with_expiry_recorded(
+            approval, self.ledger, event_id=self.ids.new("evt"), now=now, deadline=deadline
+        )
+        check_answer(approval, caller, action_digest=request.action_digest, now=now)  # 3
+        if request.answer == APPROVE:
+            self._ask_policy_again(approval, now=now)  # 4
+        answer = Answer(
+            person=(caller.subject.issuer, caller.subject.sub),
+            groups=caller.subject.groups,
+            answer=request.answer,
+            time=rfc3339(now),
+            comment=request.comment,
+        )
+        event = record.answered(approval, answer, caller, event_id=self.ids.new("evt"), now=now)
+        deadline = self.clock.monotonic() + self.ledger_timeout_seconds
+        self.ledger.append([event], deadline=deadline)  # 5
+        return approval.with_answer(answer)
+
+    def _ask_policy_again(self, approval: Approval, *, now: float) -> None:
+        """Judge the recorded input as of now; nothing but the same demand will do."""
+        question = PolicyQuestion(
+            tenant=approval.asker.tenant,
+            action_digest=approval.action_digest,
+            input=_as_of_now(approval.input, now=now),
+        )
+        (answer,) = self.policy.ask(
+            [question], deadline=self.clock.monotonic() + self.policy_timeout_seconds
+        )
+        if isinstance(answer, Exception):
+            raise answer
+        decision = judge(answer, Interpretation(), known_revisions=self.policy.known_revisions())
+        if (
+            decision.effect is not Effect.NEEDS_APPROVAL
+            or decision.policy_revision != approval.policy_revision
+            or decision.approval != approval.terms
+        ):
+            raise ApprovalPolicyChanged
+
+
+def _as_of_now(recorded: JsonObject, *, now: float) -> JsonObject:
+    context = recorded["context"]
+    assert isinstance(context, dict)  # noqa: S101 -- `policy_input` wrote it
+    return {**recorded, "context": {**context, "time": rfc3339(now)}, "approvals": []}

@@ -1,0 +1,120 @@
+"""What happened under a decision, as its agent tells it.
+
+1. The report: strict JSON of `schemas/outcome.json`.
+2. The caller: the same person, agent and run as the decision's; a credential that has
+   expired since still counts, for a while, and is marked.
+3. The decision: one that let something run (an allow, or anything in observe).
+4. The record: once. The same report again gets the same answer, another one a conflict.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from counterfoil.core.canonical import canonical_bytes, digest
+from counterfoil.core.model import Caller, JsonValue, OutcomeReport, Receipt
+from counterfoil.core.response import receipt_json
+from counterfoil.core.times import rfc3339
+from counterfoil.errors import (
+    IdempotencyConflict,
+    LedgerUnavailable,
+    NotFound,
+    OutcomeConflict,
+    OutcomeNotExpected,
+)
+from counterfoil.flows.access import belongs_to_agent
+from counterfoil.ports import Clock, Event, IdentityVerifier, Ids, Ledger, Once, StoredEvent
+
+GRACE_SECONDS = 24 * 3600
+"""How long after its credential a report is still taken: a long job outlives its token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeFlow:
+    """Accepts one outcome per decision."""
+
+    clock: Clock
+    ids: Ids
+    read_outcome: Callable[[bytes], OutcomeReport]
+    identity: IdentityVerifier
+    ledger: Ledger
+    ledger_timeout_seconds: float
+
+    def run(self, *, decision_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+        """Record a report.
+
+        Raises:
+            CounterfoilError: unreadable, not this agent's decision, a second and other
+                report, or not recorded.
+        """
+        report = self.read_outcome(body)  # 1
+        now = self.clock.now()
+        caller = self.identity.verify(
+            unverified_token or "", now=now, grace_seconds=GRACE_SECONDS
+        )  # 2
+        trail = self.ledger.trail(caller.tenant, decision_id)
+        decided = _decision_of(trail, caller)
+        _expects_outcome(decided)  # 3
+        event = _outcome_event(decision_id, caller, report, event_id=self.ids.new("evt"), now=now)
+        deadline = self.clock.monotonic() + self.ledger_timeout_seconds
+        try:
+            (recorded,) = self.ledger.append([event], deadline=deadline)  # 4
+        except IdempotencyConflict as error:
+            raise OutcomeConflict from error
+        receipt = recorded.receipt
+        if recorded.repeated is not None:
+            receipt = self._first_receipt(caller.tenant, decision_id)
+        return {"decision_id": decision_id, "receipt": receipt_json(receipt)}
+
+    def _first_receipt(self, tenant: str, decision_id: str) -> Receipt:
+        for event in self.ledger.trail(tenant, decision_id):
+            if event.kind == "outcome":
+                return event.receipt
+        raise LedgerUnavailable("a reported outcome has no record")
+
+
+def _decision_of(trail: Sequence[StoredEvent], caller: Caller) -> StoredEvent:
+    """The decided event, if it is this agent's in this run; a foreign one does not exist."""
+    for event in trail:
+        if event.kind == "decided" and belongs_to_agent(event, caller):
+            return event
+    raise NotFound
+
+
+def _expects_outcome(decided: StoredEvent) -> None:
+    if decided.plain.get("effect") != "allow" and decided.plain.get("enforcement") != "observe":
+        raise OutcomeNotExpected
+
+
+def _outcome_event(
+    decision_id: str, caller: Caller, report: OutcomeReport, *, event_id: str, now: float
+) -> Event:
+    details: JsonValue = {
+        "status": report.status,
+        "excerpt": report.excerpt,
+        "length": report.length,
+        "sha256": report.sha256,
+    }
+    body = canonical_bytes(details)
+    return Event(
+        kind="outcome",
+        event_id=event_id,
+        time=now,
+        tenant=caller.tenant,
+        subject=(caller.subject.issuer, caller.subject.sub),
+        decision_id=decision_id,
+        plain={
+            "status": report.status,
+            "reported_by": "agent",
+            "credential": "valid" if caller.expires_at > now else "expired",
+        },
+        payload={"response": body},
+        once=Once(
+            scope=json.dumps(["outcome", caller.tenant, decision_id]),
+            body_digest=digest(body),
+            answer=rfc3339(now).encode(),
+            expires_at=now + 10 * 365 * 86_400,  # once means once, as long as the record stands
+        ),
+    )

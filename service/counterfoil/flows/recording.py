@@ -1,0 +1,152 @@
+"""Step 7: what goes into the record of a decision, and in which hand.
+
+`plain` stands readable in the leaf: codes, ids and times, nothing that a person or a
+command said. `payload` is committed and sealed field by field, so that one field can be
+shown later without the others.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from counterfoil.core.canonical import canonical_bytes, digest
+from counterfoil.core.case import Case, caller_json, operation_json, reason_json, uncertain_json
+from counterfoil.core.entry import WORD
+from counterfoil.core.model import Caller, Decision, Grant, JsonValue
+from counterfoil.core.policy_input import context_json
+from counterfoil.core.times import rfc3339
+from counterfoil.ports import Event
+
+_UNTOUCHED = "!\"#$&'()*+,/:;<=>?@[\\]^`{|}~"  # printable, so that only % and the rest change
+
+
+def decided_event(
+    case: Case,
+    caller: Caller,
+    decision: Decision,
+    grant: Grant | None,
+    *,
+    event_id: str,
+    time: float,
+    approval_id: str | None = None,
+    unrecorded: int = 0,
+) -> Event:
+    """The one event of a decision: request, decision and grant in one leaf.
+
+    Args:
+        case: what was asked.
+        caller: who asked.
+        decision: what was decided.
+        grant: what an allow got.
+        event_id: a fresh id.
+        time: now.
+        approval_id: the approval that it waits for, or was sent with.
+        unrecorded: how many calls the hook says it let run before without asking.
+    """
+    plain: dict[str, JsonValue] = {
+        **_plain(case, caller),
+        "effect": decision.effect.value,
+        "enforcement": case.located.enforcement.value,
+        "reasons": [reason.code for reason in decision.reasons],
+        "policy": decision.policy_revision,
+    }
+    if approval_id is not None:
+        plain["approval"] = approval_id
+    if unrecorded:
+        plain["unrecorded"] = unrecorded
+    payload = _payload(case, caller)
+    payload["decision"] = canonical_bytes(
+        {
+            "reasons": [reason_json(reason) for reason in decision.reasons],
+            "permissions": list(decision.permissions),
+            "obligations": list(decision.obligations),
+            "ambient": list(case.reading.ambient),
+            "operations": [operation_json(item) for item in case.reading.operations],
+            "uncertain": uncertain_json(case.reading),
+            "action_digest": case.digest,
+            "execute": None if case.reading.execute is None else case.reading.execute.arguments,
+        },
+        floats=True,
+    )
+    if grant is not None:
+        plain["grant"] = {
+            "jti": grant.jti,
+            "expires": rfc3339(grant.expires_at),
+            "credential_deadline": rfc3339(grant.credential_deadline),
+        }
+        payload["grant"] = canonical_bytes(grant.claims, floats=True)
+    return Event(
+        kind="decided",
+        event_id=event_id,
+        time=time,
+        tenant=caller.tenant,
+        subject=(caller.subject.issuer, caller.subject.sub),
+        decision_id=case.decision_id,
+        plain=plain,
+        payload=payload,
+    )
+
+
+def failed_event(case: Case, caller: Caller, code: str, *, event_id: str, time: float) -> Event:
+    """Policy gave no answer: nothing was decided, and that is recorded."""
+    return Event(
+        kind="failed",
+        event_id=event_id,
+        time=time,
+        tenant=caller.tenant,
+        subject=(caller.subject.issuer, caller.subject.sub),
+        decision_id=case.decision_id,
+        plain={**_plain(case, caller), "code": code},
+        payload=_payload(case, caller),
+    )
+
+
+def _plain(case: Case, caller: Caller) -> dict[str, JsonValue]:
+    return {
+        "family": case.located.command.family,
+        "run": caller.run_id,
+        "actor": None
+        if caller.actor is None
+        else {"iss": _word(caller.actor.issuer), "sub": _word(caller.actor.sub)},
+    }
+
+
+def _word(name: str) -> str:
+    """A name as a leaf may hold it: percent-encoded (RFC 3986 §2.1), hashed where too long.
+
+    The name itself stands in the payload. Refusing it here instead would turn every
+    decision of such an agent into a 503.
+    """
+    word = quote(name, safe=_UNTOUCHED)
+    return word if WORD.fullmatch(word) else f"sha256:{digest(name.encode())}"
+
+
+def _payload(case: Case, caller: Caller) -> dict[str, bytes]:
+    context = context_json(case)
+    prompt = context.pop("prompt", None)
+    resource = case.located.command.resource
+    payload = {
+        "arguments": canonical_bytes(case.request.arguments, floats=True),
+        "request": canonical_bytes(
+            {
+                "action": case.request.action_name,
+                "resource": None
+                if resource is None
+                else {"type": resource.type, "id": resource.id},
+                "context": context,
+            },
+            floats=True,
+        ),
+        "caller": canonical_bytes(
+            {
+                **caller_json(caller),
+                "token_id": caller.token_id,
+                "client_id": caller.client_id,
+                "prompt_digest": caller.prompt_digest,
+                "prompt_source": "agent" if caller.prompt_digest is None else "run",
+            }
+        ),
+    }
+    if isinstance(prompt, str):
+        payload["prompt"] = prompt.encode()
+    return payload

@@ -1,0 +1,51 @@
+"""The whole story of one decision, for those who may read it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from counterfoil.core.model import JsonValue
+from counterfoil.core.response import receipt_json
+from counterfoil.errors import NotFound
+from counterfoil.flows.access import may_read
+from counterfoil.ports import Clock, IdentityVerifier, Ledger, StoredEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailFlow:
+    """Reads a decision back, opened."""
+
+    clock: Clock
+    identity: IdentityVerifier
+    ledger: Ledger
+
+    def run(self, *, decision_id: str, unverified_token: str | None) -> JsonValue:
+        """Return all events of a decision in log order.
+
+        Raises:
+            NotFound: no such decision, or not one that this caller may read: the two are
+                not told apart.
+            CounterfoilError: the caller is not known, or the ledger cannot be read.
+        """
+        caller = self.identity.verify(unverified_token or "", now=self.clock.now())
+        trail = self.ledger.trail(caller.tenant, decision_id)
+        opening = next((event for event in trail if event.kind in {"decided", "failed"}), None)
+        if opening is None or not may_read(opening, caller):
+            raise NotFound
+        return {"decision_id": decision_id, "events": [_event_json(event) for event in trail]}
+
+
+def _event_json(event: StoredEvent) -> JsonValue:
+    return {
+        "event": event.kind,
+        "event_id": event.event_id,
+        "time": event.time,
+        "index": event.index,
+        **event.plain,
+        "payload": {
+            name: data.decode() if name == "prompt" else json.loads(data)
+            for name, data in event.payload.items()
+        },
+        "receipt": receipt_json(event.receipt),
+    }

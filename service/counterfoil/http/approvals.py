@@ -1,0 +1,104 @@
+"""`/approvals`: listed, read, waited for, answered and withdrawn."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Protocol
+from urllib.parse import parse_qsl
+
+from flask import Blueprint
+
+from counterfoil.core.model import JsonValue
+from counterfoil.errors import NotFound, SchemaViolation
+from counterfoil.http.exchange import Environ, Reply, hang, json_reply
+from counterfoil.http.inbound import bearer_token, json_body
+
+MAX_WAIT_SECONDS: Final = 30
+_APPROVAL_ID: Final = re.compile(r"apr_[0-9A-Za-z]{26}")
+_SECONDS: Final = re.compile(r"[0-9]{1,2}", re.ASCII)
+
+
+class ReadsApprovals(Protocol):
+    """`flows.approval_reading.ApprovalReadingFlow`."""
+
+    def listed(self, *, unverified_token: str | None) -> JsonValue:
+        """What waits for a person, or all of an agent's run; raises `CounterfoilError`."""
+
+    def one(
+        self, *, approval_id: str, wait_seconds: int, unverified_token: str | None
+    ) -> JsonValue:
+        """One approval, after a wait while it is pending; raises `CounterfoilError`."""
+
+    def cancel(self, *, approval_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+        """Withdraw one; raises `CounterfoilError`."""
+
+
+class TakesAnswers(Protocol):
+    """`flows.approve.AnswerFlow`."""
+
+    def run(self, *, approval_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+        """Record a person's answer; raises `CounterfoilError`."""
+
+
+def approvals_blueprint(
+    *, reading: ReadsApprovals, answering: TakesAnswers, max_body_bytes: int
+) -> Blueprint:
+    """Hang the four paths of approvals."""
+    blueprint = Blueprint("approvals", __name__)
+
+    def listed(environ: Environ) -> Reply:
+        return json_reply(reading.listed(unverified_token=bearer_token(environ)))
+
+    def one(environ: Environ, approval_id: str) -> Reply:
+        value = reading.one(
+            approval_id=_well_formed(approval_id),
+            wait_seconds=_wait(environ),
+            unverified_token=bearer_token(environ),
+        )
+        return json_reply(value)
+
+    def answer(environ: Environ, approval_id: str) -> Reply:
+        value = answering.run(
+            approval_id=_well_formed(approval_id),
+            body=json_body(environ, max_bytes=max_body_bytes),
+            unverified_token=bearer_token(environ),
+        )
+        return json_reply(value)
+
+    def cancel(environ: Environ, approval_id: str) -> Reply:
+        value = reading.cancel(
+            approval_id=_well_formed(approval_id),
+            body=json_body(environ, max_bytes=max_body_bytes),
+            unverified_token=bearer_token(environ),
+        )
+        return json_reply(value)
+
+    hang(blueprint, "/approvals", "listed", listed, method="GET")
+    hang(blueprint, "/approvals/<approval_id>", "one", one, method="GET")
+    hang(blueprint, "/approvals/<approval_id>/answer", "answer", answer, method="POST")
+    hang(blueprint, "/approvals/<approval_id>/cancel", "cancel", cancel, method="POST")
+    return blueprint
+
+
+def _wait(environ: Environ) -> int:
+    """The seconds of `?wait=`, 0 without it.
+
+    Raises:
+        SchemaViolation: not a whole number up to the bound, said twice, or beside others.
+    """
+    pairs = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    if not pairs:
+        return 0
+    name, value = pairs[0]
+    if len(pairs) > 1 or name != "wait" or not _SECONDS.fullmatch(value):
+        raise SchemaViolation("the query holds `wait` alone, in whole seconds", pointer="#/wait")
+    if int(value) > MAX_WAIT_SECONDS:
+        raise SchemaViolation(f"wait is at most {MAX_WAIT_SECONDS} seconds", pointer="#/wait")
+    return int(value)
+
+
+def _well_formed(approval_id: str) -> str:
+    """Only ids of our own form reach a query; any other cannot exist."""
+    if not _APPROVAL_ID.fullmatch(approval_id):
+        raise NotFound
+    return approval_id
