@@ -1,0 +1,45 @@
+"""Counterfoil for AutoGen: every action of a team is judged before it runs.
+
+```python
+guard = Guard("http://127.0.0.1:8282")
+team = protect(team, guard)
+result = await run(guard, team, task="…", token=get_delegation_token)
+```
+"""
+
+from __future__ import annotations
+
+from autogen_counterfoil.agentchat import protect, run, run_stream
+from autogen_counterfoil.approvals import PendingApproval
+from autogen_counterfoil.code import GuardedCodeExecutor
+from autogen_counterfoil.errors import (
+    CredentialError,
+    GuardedComponentError,
+    HookError,
+    UnguardedSurfaceError,
+)
+from autogen_counterfoil.grant import Grant, current_grant
+from autogen_counterfoil.guard import Guard
+from autogen_counterfoil.guarding import guard_tools
+from autogen_counterfoil.refusal import ActionRefusedError
+from autogen_counterfoil.tool_agent import GuardedToolAgent
+from autogen_counterfoil.workbench import GuardedWorkbench
+
+__all__ = [
+    "ActionRefusedError",
+    "CredentialError",
+    "Grant",
+    "Guard",
+    "GuardedCodeExecutor",
+    "GuardedComponentError",
+    "GuardedToolAgent",
+    "GuardedWorkbench",
+    "HookError",
+    "PendingApproval",
+    "UnguardedSurfaceError",
+    "current_grant",
+    "guard_tools",
+    "protect",
+    "run",
+    "run_stream",
+]

@@ -1,0 +1,190 @@
+"""The neutral client of the service: one pool, one deadline per exchange, sync and async.
+
+No proxy, no environment, no redirect, no cookie: the token goes to the configured service
+and nowhere else. A try is repeated only where the exchange is idempotent (all of ours are:
+`/authorize` by its key) and only inside the deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from typing import Self
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from autogen_counterfoil.errors import (
+    AnswerNotTrustedError,
+    NoDecisionError,
+    ServiceUnreachableError,
+)
+from autogen_counterfoil.exchange import (
+    MAX_ANSWER_BYTES,
+    PAUSES_SECONDS,
+    Exchange,
+    Raw,
+    accepted,
+    checked_url,
+)
+
+CONNECTIONS = 16
+"""Questions in flight at once. httpcore looks at every open connection at every exchange, so
+more of them cost more than they bring; what waits longer goes by its own pool."""
+WAITING_CONNECTIONS = 128
+_LATE = "no answer before the deadline"
+
+
+class AsyncClient:
+    """Exchanges on the running event loop. One pool per loop: sockets belong to a loop."""
+
+    def __init__(
+        self, url: str, *, insecure_http: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._url = checked_url(url, insecure_http=insecure_http)
+        self._tls = tls
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx.AsyncClient]] = (
+            WeakKeyDictionary()
+        )
+
+    async def send(self, exchange: Exchange, *, deadline_seconds: float) -> bytes:
+        """Return the JSON body of a complete 200.
+
+        Raises:
+            NoDecisionError: everything else, before the deadline.
+        """
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                return await self._tries(exchange)
+        except TimeoutError as error:
+            raise ServiceUnreachableError(_LATE) from error
+
+    async def _tries(self, exchange: Exchange) -> bytes:
+        for pause in PAUSES_SECONDS:
+            try:
+                return accepted(await self._once(exchange))
+            except NoDecisionError as error:
+                if not error.retryable:
+                    raise
+            await asyncio.sleep(pause)
+        return accepted(await self._once(exchange))
+
+    async def _once(self, exchange: Exchange) -> Raw:
+        pool = self._pool(waits=exchange.waits)
+        request = pool.build_request(
+            exchange.method,
+            self._url + exchange.path,
+            headers=exchange.header_fields(),
+            content=exchange.body,
+        )
+        try:
+            response = await pool.send(request, stream=True)
+            try:
+                body = bytearray()
+                async for chunk in response.aiter_raw():
+                    body += _bounded(chunk, body)
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise ServiceUnreachableError(type(error).__name__) from error
+        return _raw(response, bytes(body))
+
+    def _pool(self, *, waits: bool) -> httpx.AsyncClient:
+        pools = self._pools.setdefault(asyncio.get_running_loop(), {})
+        if waits not in pools:
+            connections = WAITING_CONNECTIONS if waits else CONNECTIONS
+            pools[waits] = httpx.AsyncClient(
+                timeout=None,  # noqa: S113 -- `send` bounds the whole exchange
+                limits=httpx.Limits(max_connections=connections, keepalive_expiry=30),
+                trust_env=False,
+                follow_redirects=False,
+                verify=self._tls or True,
+            )
+        return pools[waits]
+
+    async def close(self) -> None:
+        """Close the pools of the running loop."""
+        pools = self._pools.pop(asyncio.get_running_loop(), {})
+        for pool in pools.values():
+            await pool.aclose()
+
+
+class SyncClient:
+    """The same exchanges for code without an event loop."""
+
+    def __init__(
+        self, url: str, *, insecure_http: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._url = checked_url(url, insecure_http=insecure_http)
+        self._pool = httpx.Client(
+            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=30),
+            trust_env=False,
+            follow_redirects=False,
+            verify=tls or True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def send(self, exchange: Exchange, *, deadline_seconds: float) -> bytes:
+        """Return the JSON body of a complete 200.
+
+        Raises:
+            NoDecisionError: everything else, before the deadline.
+        """
+        end = time.monotonic() + deadline_seconds
+        for pause in PAUSES_SECONDS:
+            try:
+                return accepted(self._once(exchange, end))
+            except NoDecisionError as error:
+                if not error.retryable or time.monotonic() + pause >= end:
+                    raise
+            time.sleep(pause)
+        return accepted(self._once(exchange, end))
+
+    def _once(self, exchange: Exchange, end: float) -> Raw:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise ServiceUnreachableError(_LATE)
+        request = self._pool.build_request(
+            exchange.method,
+            self._url + exchange.path,
+            headers=exchange.header_fields(),
+            content=exchange.body,
+            timeout=left,
+        )
+        try:
+            response = self._pool.send(request, stream=True)
+            try:
+                body = bytearray()
+                for chunk in response.iter_raw():
+                    body += _bounded(chunk, body)
+                    if time.monotonic() > end:  # a drip resets the socket's own time-out
+                        raise ServiceUnreachableError(_LATE)
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            raise ServiceUnreachableError(type(error).__name__) from error
+        return _raw(response, bytes(body))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+
+def _bounded(chunk: bytes, so_far: bytearray) -> bytes:
+    if len(so_far) + len(chunk) > MAX_ANSWER_BYTES:
+        raise AnswerNotTrustedError("it is too large")
+    return chunk
+
+
+def _raw(response: httpx.Response, body: bytes) -> Raw:
+    return Raw(
+        status=response.status_code,
+        media_type=response.headers.get("Content-Type", ""),
+        body=body,
+    )

@@ -1,0 +1,136 @@
+"""Where the delegation token comes from, and the one thing the hook checks of it.
+
+The token is asked for at each use, so that whoever holds it may renew it. It is always a
+*delegation* token: one without `act` is the person's own, does not belong in this process,
+and is never sent anywhere.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from base64 import urlsafe_b64decode
+from binascii import Error as Base64Error
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias, cast
+
+from autogen_counterfoil.canonical import JsonObject
+from autogen_counterfoil.errors import CredentialError
+
+TOKEN_VARIABLE = "COUNTERFOIL_TOKEN"  # noqa: S105 -- a variable's name
+TOKEN_FILE_VARIABLE = "COUNTERFOIL_TOKEN_FILE"  # noqa: S105 -- a variable's name
+TEAM = "*"
+"""The entry of a mapping that stands for the team's own actor."""
+
+TokenSource: TypeAlias = Callable[[], str | Awaitable[str]] | Path
+Tokens: TypeAlias = TokenSource | Mapping[str, TokenSource] | None
+"""A callable, a file, a mapping from agent names to them, or None for the environment."""
+
+NO_ACTOR = (
+    "the token names no actor (no `act` claim): it is a person's own token and does not "
+    "belong in the agent's process. Exchange it for a delegation token (POST /token, or "
+    "`counterfoil login`) in the launcher"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationToken:
+    """A token that names an actor. Its signature is the service's business, not ours."""
+
+    value: str = field(repr=False)
+    unverified_claims: JsonObject = field(repr=False)
+
+    @property
+    def opens_with_prompt(self) -> bool:
+        """Whether the run was opened with a prompt, which the service then knows itself."""
+        return self.unverified_claims.get("prompt_digest") is not None
+
+
+class TokenBook:
+    """Finds the token for an agent of one run."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        if isinstance(tokens, str):
+            raise CredentialError(
+                "token= takes a callable, a pathlib.Path or a mapping from agent names, so "
+                "that the token can be renewed and is not kept in the program's text"
+            )
+        self._by_agent: Mapping[str, TokenSource] = tokens if isinstance(tokens, Mapping) else {}
+        self._team: TokenSource | None = (
+            self._by_agent.get(TEAM) if isinstance(tokens, Mapping) else tokens
+        )
+
+    async def check(self) -> None:
+        """See that every source gives a delegation token now, before anything starts.
+
+        Raises:
+            CredentialError: one does not.
+        """
+        sources: list[TokenSource | None] = list(self._by_agent.values())
+        for source in sources or [self._team]:
+            delegation_token(await _fetch(source))
+
+    async def token(self, agent: str | None) -> DelegationToken:
+        """Return the agent's token, or the team's for an agent without an entry.
+
+        Raises:
+            CredentialError: there is none, it cannot be read, or it names no actor.
+        """
+        source = self._by_agent.get(agent or "", self._team)
+        return delegation_token(await _fetch(source))
+
+
+async def _fetch(source: TokenSource | None) -> str:
+    try:
+        if source is None:
+            return _from_environment()
+        if isinstance(source, Path):
+            return source.read_text(encoding="ascii").strip()
+        value = source()
+        return await value if inspect.isawaitable(value) else value
+    except CredentialError:
+        raise
+    except Exception as error:
+        raise CredentialError(f"the token could not be had: {type(error).__name__}") from error
+
+
+def _from_environment() -> str:
+    if value := os.environ.get(TOKEN_VARIABLE):
+        return value.strip()
+    if path := os.environ.get(TOKEN_FILE_VARIABLE):
+        return Path(path).read_text(encoding="ascii").strip()
+    raise CredentialError(f"no token: pass token=, or set {TOKEN_FILE_VARIABLE}")
+
+
+def delegation_token(unverified: object) -> DelegationToken:
+    """Return `unverified` as a delegation token.
+
+    Raises:
+        CredentialError: it is not a signed JWT, or has no `act` with a `sub`.
+    """
+    if not isinstance(unverified, str) or unverified.count(".") != 2:  # noqa: PLR2004 -- JWS compact
+        raise CredentialError("what was given as token is not a signed JWT")
+    claims = unverified_payload(unverified)
+    actor = claims.get("act")
+    if not isinstance(actor, dict) or not isinstance(actor.get("sub"), str) or not actor["sub"]:
+        raise CredentialError(NO_ACTOR)
+    return DelegationToken(unverified, claims)
+
+
+def unverified_payload(unverified: str) -> JsonObject:
+    """Return the payload of a compact JWS, unverified.
+
+    Raises:
+        CredentialError: it cannot be read.
+    """
+    try:
+        part = unverified.split(".")[1]
+        value = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, Base64Error, IndexError) as error:
+        raise CredentialError("what was given as token is not a signed JWT") from error
+    if not isinstance(value, dict):
+        raise CredentialError("what was given as token is not a signed JWT")
+    return cast("JsonObject", value)

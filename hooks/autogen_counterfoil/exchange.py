@@ -1,0 +1,122 @@
+"""One HTTP exchange without the I/O: what is sent, how a status is read, when to try again.
+
+Shared by the asynchronous and the synchronous client, so that the two cannot differ.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from autogen_counterfoil.errors import (
+    AnswerNotTrustedError,
+    BusyError,
+    CredentialRejectedError,
+    NoDecisionError,
+    RequestRefusedError,
+    ServiceUnreachableError,
+)
+from autogen_counterfoil.wire import read_json
+
+MAX_ANSWER_BYTES = 1_048_576  # a decision is a few kilobytes; a flood must not fill memory
+PAUSES_SECONDS = (0.05, 0.2, 0.5)  # between tries of one idempotent exchange
+_OK, _REDIRECT, _UNAUTHORIZED, _CONFLICT, _BUSY, _SERVER = 200, 300, 401, 409, 429, 500
+IN_PROGRESS = "request.idempotency_conflict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request. All of ours are idempotent: by key, by content or by method."""
+
+    method: str
+    path: str
+    token: str
+    body: bytes | None = None
+    idempotency_key: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    waits: bool = False
+    """Whether the service holds the answer back until something changes."""
+
+    def header_fields(self) -> dict[str, str]:
+        """All header fields to send."""
+        fields = {
+            "Authorization": f"Bearer {self.token}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            **dict(self.headers),
+        }
+        if self.body is not None:
+            fields["Content-Type"] = "application/json"
+        if self.idempotency_key is not None:
+            fields["Idempotency-Key"] = f'"{self.idempotency_key}"'
+            fields["X-Request-ID"] = self.idempotency_key
+        return fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """What came back, complete."""
+
+    status: int
+    media_type: str
+    body: bytes
+
+
+def accepted(raw: Raw) -> bytes:
+    """Return the body of a complete 200 in JSON.
+
+    Raises:
+        NoDecisionError: anything else, each in its kind.
+    """
+    if raw.status == _OK:
+        if raw.media_type.partition(";")[0].strip().lower() != "application/json":
+            raise AnswerNotTrustedError(f"its media type is {raw.media_type or 'missing'}")
+        return raw.body
+    if raw.status < _OK or _OK < raw.status < _REDIRECT + 100:
+        raise AnswerNotTrustedError(f"HTTP {raw.status}")
+    raise _problem(raw)
+
+
+def _problem(raw: Raw) -> NoDecisionError:
+    """Read an RFC 9457 problem, if it is one."""
+    code = detail = solution = ""
+    try:
+        problem = read_json(raw.body)
+        code = str(problem.get("code") or "")[:128]
+        detail = str(problem.get("detail") or problem.get("title") or "")[:500]
+        solution = str(problem.get("solution") or "")[:500]
+    except AnswerNotTrustedError:
+        detail = f"HTTP {raw.status}"
+    kind: type[NoDecisionError] = RequestRefusedError
+    if raw.status >= _SERVER:
+        kind = ServiceUnreachableError
+    elif raw.status == _UNAUTHORIZED:
+        kind = CredentialRejectedError
+    elif raw.status == _BUSY or (raw.status == _CONFLICT and code == IN_PROGRESS):
+        kind = BusyError
+    return kind(detail, code=code, solution=solution)
+
+
+def checked_url(url: str, *, insecure_http: bool) -> str:
+    """Return the service's base URL.
+
+    Raises:
+        ValueError: not an HTTP URL, or plain HTTP to another machine: the token would
+            cross the network readable.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise ValueError(f"not the URL of a service: {url!r}")
+    if parts.scheme == "http" and not insecure_http and not _is_loopback(parts.hostname):
+        raise ValueError("plain http to another machine shows the token; use https")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,95 @@
+"""The denial that the model reads: what happened, why, what to do, whether to ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autogen_counterfoil.errors import Again, HookError, NoDecisionError
+from autogen_counterfoil.wire import Reason
+
+MAX_TEXT = 4000
+"""Characters: a refusal goes into the model's context and must not crowd it out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a call did not run. A value, never an accident."""
+
+    headline: str
+    reasons: tuple[Reason, ...]
+    again: Again
+    decision_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The whole refusal in plain words."""
+        mark = f" (decision {self.decision_id})" if self.decision_id else ""
+        lines = [f"NOT RUN: {self.headline}{mark}"]
+        for reason in self.reasons:
+            lines.append(f"- {reason.title} [{reason.code}]")
+            if reason.solution:
+                lines.append(f"  What to do: {reason.solution}")
+        return "\n".join(lines)[:MAX_TEXT] + f"\nAsking again can help: {self.again.value}"
+
+
+class ActionRefusedError(HookError):
+    """Carries a refusal to the seam that turns it into an error result."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.text)
+        self.refusal = refusal
+
+
+def refused(
+    code: str, title: str, *, solution: str, again: Again, decision_id: str | None = None
+) -> Refusal:
+    """Make a refusal of the hook's own."""
+    reason = Reason(code=code, title=title, solution=solution)
+    return Refusal(
+        headline="this action was not carried out.",
+        reasons=(reason,),
+        again=again,
+        decision_id=decision_id,
+    )
+
+
+def from_error(error: NoDecisionError) -> Refusal:
+    """Make the refusal of a call for which no decision could be had."""
+    title = error.title if not error.detail else f"{error.title}: {error.detail}"
+    return refused(error.reason_code, title, solution=error.remedy, again=error.again)
+
+
+def by_policy(reasons: Sequence[Reason], *, decision_id: str) -> Refusal:
+    """Make the refusal of a denied call."""
+    return Refusal(
+        headline="policy denies this action.",
+        reasons=tuple(reasons),
+        again=Again.NEVER_SAME,
+        decision_id=decision_id,
+    )
+
+
+def cancelled() -> Refusal:
+    """Make the refusal of a call whose run was cancelled before it began."""
+    return refused(
+        "hook.cancelled",
+        "The run was cancelled",
+        solution="Stop.",
+        again=Again.NOT_IN_THIS_RUN,
+    )
+
+
+def interrupted(decision_id: str | None) -> Refusal:
+    """Make the refusal of a call that was cancelled while it ran."""
+    reason = Reason(
+        code="hook.interrupted",
+        title="The run was cancelled while this action ran: whether it took effect is unknown",
+        solution="Check the state of the target before doing anything again.",
+    )
+    return Refusal(
+        headline="the action was interrupted.",
+        reasons=(reason,),
+        again=Again.NOT_IN_THIS_RUN,
+        decision_id=decision_id,
+    )

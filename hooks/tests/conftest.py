@@ -1,0 +1,60 @@
+"""Fixtures, and coroutines as tests: each gets a loop of its own and may not hang."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from autogen_counterfoil import Guard
+from simulator import Simulator, delegation
+
+HANG_SECONDS = 30  # far over any honest run: a test that gets here has found a hang
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+
+    async def body() -> None:
+        async with asyncio.timeout(HANG_SECONDS):
+            await pyfuncitem.obj(**arguments)
+
+    asyncio.run(body())
+    return True
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    simulator = Simulator()
+    simulator.start()
+    yield simulator
+    simulator.stop()
+    assert simulator.violations == [], "the hook sent what the published schemas forbid"
+
+
+@pytest.fixture
+def guard(sim: Simulator) -> Guard:
+    return Guard(sim.url, deadline_seconds=3)
+
+
+@pytest.fixture
+def token() -> Callable[[], str]:
+    value = delegation(prompt_digest="p")
+    return lambda: value
+
+
+@pytest.fixture(autouse=True)
+def _no_token_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COUNTERFOIL_TOKEN", "COUNTERFOIL_TOKEN_FILE", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def pytest_configure(config: Any) -> None:
+    config.addinivalue_line("markers", "service: against a running service")
