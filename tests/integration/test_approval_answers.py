@@ -24,8 +24,8 @@ from approval_story import (
 )
 from counterfoil.app import Adapters
 from counterfoil.config import DEVELOPMENT_ISSUER
-from counterfoil.errors import ApprovalExpired, CounterfoilError
-from main_path import ShiftedClock, adapters_over, assert_problem
+from counterfoil.errors import ApprovalExpired, LedgerUnavailable
+from main_path import ShiftedClock, WatchedLedger, adapters_over, assert_problem
 
 
 @pytest.fixture(scope="module")
@@ -327,24 +327,18 @@ def _at_once(calls: list[Callable[[], int]]) -> list[int]:
     return found
 
 
-def test_no_ledger_no_answer(desk: Desk, adapters: Adapters) -> None:
+def test_no_record_no_answer(desk: Desk, adapters: Adapters) -> None:
     """What is not recorded did not happen: the caller gets a failure, the approval waits on."""
 
-    class Full:
-        def append(self, *_: Any, **__: Any) -> Any:
-            raise _Full
-
-        def trail(self, tenant: str, decision_id: str) -> Any:
-            return adapters.ledger.trail(tenant, decision_id)
+    def full(_events: object) -> None:
+        raise LedgerUnavailable("no space")
 
     token = fresh(desk)
     approval = desk.opened(token)
     body = json.dumps({"answer": "approve", "action_digest": approval["action_digest"]}).encode()
-    flow = answering(desk.service, adapters, ledger=Full())
-    with pytest.raises(_Full):
+    ledger = WatchedLedger(adapters.ledger, before_append=full)
+    flow = answering(desk.service, adapters, ledger=ledger)
+    with pytest.raises(LedgerUnavailable):
         flow.run(approval_id=approval["id"], body=body, unverified_token=desk.person())
+    assert ledger.calls == ["append"]
     _still_waits(desk, approval, token)
-
-
-class _Full(CounterfoilError):
-    """No space."""
