@@ -86,7 +86,7 @@ HEADERS = [
     "CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_HOST", "HTTP_X_REQUEST_ID", "HTTP_TRACEPARENT",
     "HTTP_TRACESTATE", "HTTP_IDEMPOTENCY_KEY", "HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING",
     "HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_COOKIE", "HTTP_ORIGIN", "HTTP_EXPECT",
-    "HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_COUNTERFOIL_LAST_RECEIPT", "QUERY_STRING", "HTTP_ACCEPT",
+    "HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_COUNTERFOIL_LAST_RECEIPT", "HTTP_COUNTERFOIL_UNRECORDED", "QUERY_STRING", "HTTP_ACCEPT",
 ]  # fmt: skip
 
 
@@ -130,13 +130,23 @@ class Hostile:
         if kind < 0.85:
             report = {"status": rng.choice(["ok", "error", "x"]), "length": 3}
             return "POST", f"/decisions/{rng.choice(known)}/outcome", self._body(report)
-        if kind < 0.93:
+        if kind < 0.9:
             return "GET", f"/decisions/{rng.choice(known)}", b""
+        if kind < 0.96:
+            return self._approval()
         return (
             "GET",
             rng.choice(["/livez", "/readyz", "/openapi.json", "/.well-known/jwks.json"]),
             b"",
         )
+
+    def _approval(self) -> tuple[str, str, bytes]:
+        path = self._rng.choice(["/approvals", "/approvals/apr_" + "0" * 26])
+        if path == "/approvals" or self._rng.random() < 0.3:
+            return "GET", path, b""
+        answer = {"answer": "approve", "action_digest": "A" * 43, "comment": "c"}
+        body, end = self._rng.choice([(answer, "answer"), ({}, "cancel")])
+        return "POST", f"{path}/{end}", self._body(self._restructured(body) if body else body)
 
     def _request(self) -> Document:
         rng = self._rng
@@ -151,6 +161,8 @@ class Hostile:
             "action": {"name": name, "properties": {"arguments": arguments}},
             "context": {"prompt": rng.choice(["a", "", "x" * 5000]), "call_id": "c"},
         }
+        if rng.random() < 0.1:
+            request["context"]["approval"] = {"id": rng.choice(["apr_" + "0" * 26, "", "'", 1])}
         for _ in range(rng.choice([0, 0, 1, 2])):
             request = self._restructured(request)
         return request

@@ -27,6 +27,7 @@ SHAPES: Mapping[str, Callable[[Any], None]] = {
     "problem": SCHEMAS.validator("problem"),
     "/authorize": SCHEMAS.validator("authorization_response"),
     "/authorize/batch": SCHEMAS.validator("batch_response"),
+    "/approvals": SCHEMAS.validator("approvals"),
     "/livez": SCHEMAS.validator("health"),
     "/readyz": SCHEMAS.validator("health"),
 }
