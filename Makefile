@@ -3,6 +3,8 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# The Go that set-up installed where there was none; nothing where there is one.
+WITH_GO := PATH="$(CURDIR)/.tools/go/bin:$$PATH"
 PY_DIRS := service tests benchmarks tools
 MYPY_DIRS := service tests benchmarks
 
@@ -20,7 +22,8 @@ run: setup ## set up, then start the service on 127.0.0.1:8282 with development 
 	@exec $(BIN)/counterfoil serve --dev
 
 test: setup ## all tests, in parallel, offline
-	@$(BIN)/pytest -n auto -m "not e2e and not prove"
+	@$(PYTHON) tools/setup.py tests
+	@$(WITH_GO) $(BIN)/pytest -n auto -m "not e2e and not prove"
 
 check: setup lint types imports policy test ## all that must pass: lint, types, imports, policy, tests
 
@@ -40,10 +43,12 @@ policy: setup ## the Rego policy: format, strict check, tests, coverage
 	@$(BIN)/counterfoil policy test
 
 prove: setup ## the long proofs; writes docs/evidence/*.json
-	@$(BIN)/pytest -n0 -m prove
+	@$(PYTHON) tools/setup.py tests
+	@$(WITH_GO) $(BIN)/pytest -n0 -m prove
 
 bench: setup ## this service beside OPA alone, on this machine
-	@$(BIN)/python benchmarks/run.py
+	@$(PYTHON) tools/setup.py tests
+	@$(WITH_GO) $(BIN)/python benchmarks/run.py
 
 lock: setup ## renew requirements/*.txt from pyproject.toml
 	@$(BIN)/python tools/lock.py

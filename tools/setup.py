@@ -1,5 +1,7 @@
 """Sets everything up under the checkout: `.venv`, `.tools/opa`, `var/` (`make setup`).
 
+`setup.py tests` adds what only tests need (`make test`).
+
 Needs Python 3.11 and nothing else installed. Each step is skipped when its stamp, a digest
 of all that went into it, still holds; so a second run costs a few milliseconds, and a
 run that was cut off goes on where it stopped. A lock lets two runs follow each other.
@@ -17,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from go_toolchain import TEST_INPUTS, TEST_MODULES, fetch_test_modules
 from opa_build import OPA_INPUTS, build_opa
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +42,8 @@ def main() -> int:
     TOOLS.mkdir(exist_ok=True)
     try:
         with _one_at_a_time():
-            for name, inputs, product, action in _steps():
+            steps = _test_steps() if sys.argv[1:] == ["tests"] else _steps()
+            for name, inputs, product, action in steps:
                 _step(name, inputs, product, action)
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
@@ -54,6 +58,12 @@ def _steps() -> Iterable[tuple[str, Iterable[Path], Path, Callable[[], None]]]:
     yield "counterfoil itself", [ROOT / "pyproject.toml"], VENV / "bin" / "counterfoil", _install_us
     yield "OPA", [ROOT / name for name in OPA_INPUTS], TOOLS / "opa", _install_opa
     yield "folders", [], ROOT / "var" / "run", _make_folders
+
+
+def _test_steps() -> Iterable[tuple[str, Iterable[Path], Path, Callable[[], None]]]:
+    """What only tests need: who wants to run the service does not wait for it."""
+    inputs = [ROOT / name for name in TEST_INPUTS]
+    yield "Go modules of the tests", inputs, TEST_MODULES[0], _fetch_test_modules
 
 
 def _step(name: str, inputs: Iterable[Path], product: Path, action: Callable[[], None]) -> None:
@@ -119,6 +129,14 @@ def _install_opa() -> None:
         build_opa(TOOLS / "opa", pip=PIP, run=_run)
     except OSError as error:
         message = f"OPA could not be put in place: {error}"
+        raise SetupError(message) from error
+
+
+def _fetch_test_modules() -> None:
+    try:
+        fetch_test_modules(pip=PIP, run=_run)
+    except OSError as error:
+        message = f"Go could not be put in place: {error}"
         raise SetupError(message) from error
 
 

