@@ -182,7 +182,9 @@ def test_a_stop_lets_a_request_in_flight_end(own: Service) -> None:
     body = b'{"action"'
     connection.putheader("Content-Length", str(len(body) + 1))
     connection.putheader("Content-Type", "application/json")
+    connection.putheader("Expect", "100-continue")
     connection.endheaders()
+    assert connection.sock.recv(100).startswith(b"HTTP/1.1 100")  # a worker has begun with it
     connection.send(body)  # one byte is missing: the worker waits for it
     # the parent refuses new connections from now on, but this one is being served
     own.process.send_signal(signal.SIGTERM)

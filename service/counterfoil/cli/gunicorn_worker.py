@@ -22,10 +22,10 @@ from socket import SHUT_RD
 from typing import Any, Final, TypeAlias
 
 import gevent
-from gunicorn import http as gunicorn_http
 from gunicorn import util
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, NoMoreData, ParseException
-from gunicorn.http.message import TOKEN_RE
+from gunicorn.http.message import TOKEN_RE, Request
+from gunicorn.http.parser import RequestParser
 from gunicorn.http.wsgi import HEADER_VALUE_RE, base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -52,6 +52,32 @@ class _Answer:
         self.status, self.headers = status, headers
 
 
+class _Request(Request):  # type: ignore[misc]  # gunicorn has no types
+    """A request whose peer is never a proxy: gunicorn would trust every unix-socket peer."""
+
+    def _peer_trusted_for_forwarded(self) -> tuple[dict[str, str], list[str]]:
+        return {}, []
+
+
+class _Parser(RequestParser):  # type: ignore[misc]  # gunicorn has no types
+    mesg_class = _Request
+
+
+def _send(client: Any, data: bytes) -> None:
+    """Hand an answer to the kernel; only a client that does not read costs a timer.
+
+    Raises:
+        OSError: the client went, or took no bytes for `SEND_SECONDS`.
+    """
+    try:
+        sent = client.send(data, 0, 0.0)  # gevent's third argument: do not wait
+    except BlockingIOError:
+        sent = 0
+    if sent < len(data):
+        with gevent.Timeout(limits.SEND_SECONDS, TimeoutError("the client does not read")):
+            client.sendall(memoryview(data)[sent:])
+
+
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """Serves one connection per greenlet, one request after the other."""
 
@@ -64,6 +90,11 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self._idle: set[Any] = set()  # connections between two requests; this process's only
         self._max_body_bytes: int = self.app.max_body_bytes
 
+    def init_process(self) -> None:
+        """Start; gunicorn looks each setting up in a dict of objects, 22 times a request."""
+        self.cfg.__dict__.update({name: it.get() for name, it in self.cfg.settings.items()})
+        super().init_process()
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: no new requests, and no waiting for idle connections to end by themselves."""
         super().handle_exit(sig, frame)
@@ -72,8 +103,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve a connection until it closes, idles, or breaks the protocol."""
         try:
-            client.settimeout(limits.SEND_SECONDS)
-            parser = gunicorn_http.get_parser(self.cfg, client, addr)
+            client.settimeout(None)  # reads have one timer around them, sends `_send`'s
+            parser = _Parser(self.cfg, client, addr)
             while self._one(parser, listener, client, addr):
                 pass
         except (NoMoreData, StopIteration, OSError):
@@ -89,7 +120,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         if request is None:
             return False
         if request._expected_100_continue:  # noqa: SLF001  # the parser gives it no public name
-            client.sendall(_CONTINUE)
+            _send(client, _CONTINUE)
         try:
             with gevent.Timeout(limits.BODY_SECONDS):
                 # One byte more than the application takes: it says itself that this is too much.
@@ -102,7 +133,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         payload = b"".join(self.wsgi(environ, answer.start))
         too_large = len(body) > self._max_body_bytes
         close = too_large or request.should_close() or not self.alive
-        client.sendall(self._head(answer, close=close) + payload)
+        _send(client, self._head(answer, close=close) + payload)
         if too_large:
             util.close_graceful(client)  # RFC 9112 §9.6: or a reset would eat the answer
         return not close
@@ -189,7 +220,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             ],
         )
         try:
-            client.sendall(self._head(answer, close=True) + problem)
+            _send(client, self._head(answer, close=True) + problem)
             util.close_graceful(client)
         except OSError:
             pass  # it sent nonsense and did not wait for the answer
