@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from approval_story import ADMINS, Desk, approving_service, fresh
-from counterfoil.app import create_app
-from counterfoil.config import load_config
 from counterfoil.http.lean import LeanFlask
 from simulators import http_door
+from tenants import tenant_application
 
 
 @pytest.fixture(scope="module")
@@ -21,25 +19,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield Desk(service)
 
 
-ISSUER = """
-[[identity.oidc]]
-issuer = "{issuer}"
-audience = "counterfoil"
-algorithms = ["ES256"]
-jwks_file = "{folder}/var/keys/delegation.jwks.json"
-may_assert_actor = true
-tenant = "{tenant}"
-[[role]]
-name = "auditor"
-tenant = "{tenant}"
-issuers = ["{issuer}"]
-groups = ["compliance"]
-"""
-REST = """
-[ledger]
-url = "sqlite:///{folder}/var/ledger.db"
-[keys]
-directory = "{folder}/var/keys"
+TOOL = """
 [[resource]]
 type = "postgresql"
 id = "orders"
@@ -48,8 +28,8 @@ issuer = "postgresql-orders"
 [[action]]
 tool = "run_sql"
 family = "database"
-command = "{{sql}}"
-resource = "{{database}}"
+command = "{sql}"
+resource = "{database}"
 enforcement = "enforce"
 """
 
@@ -58,19 +38,9 @@ enforcement = "enforce"
 def tenants(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeanFlask]:
     """An application over the same OPA and ledger, for two tenants with an issuer each."""
     path = tmp_path_factory.mktemp("tenants") / "counterfoil.toml"
-    folder: Path = desk.service.folder
-    entries = [
-        ISSUER.format(issuer=f"https://{tenant}.example.com", tenant=tenant, folder=folder)
-        for tenant in ("default", "other")
-    ]
-    path.write_text("".join([*entries, REST.format(folder=folder)]))
-    app = create_app(load_config(path, desk.service.environment))
-    adapters = app.extensions["counterfoil"]
-    try:
+    issuers = {tenant: f"https://{tenant}.example.com" for tenant in ("default", "other")}
+    with tenant_application(desk.service, path, issuers, more=TOOL) as app:
         yield app
-    finally:
-        for adapter in (adapters.reader, adapters.policy, adapters.ledger):
-            adapter.close()
 
 
 def _send(app: LeanFlask, method: str, path: str, token: str, body: bytes = b"") -> Any:

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from counterfoil.app import create_app
-from counterfoil.config import load_config
 from counterfoil.http.lean import LeanFlask
 from main_path import (
     CREATE,
@@ -23,6 +21,7 @@ from main_path import (
 from service import PROMPT, Answer, Service, sql_request
 from simulators import http_door
 from simulators.hostile_session import SCHEMAS
+from tenants import tenant_application
 
 
 def _read(service: Service, decision: str, token: str) -> Answer:
@@ -111,44 +110,14 @@ def test_a_person_reads_what_any_agent_of_theirs_did(service: Service) -> None:
 # -- two tenants, two issuers: the application over the same OPA and the same ledger ----------
 
 ONE, OTHER = "https://one.example.com", "https://other.example.com"
-ISSUER = """
-[[identity.oidc]]
-issuer = "{issuer}"
-audience = "counterfoil"
-algorithms = ["ES256"]
-jwks_file = "{folder}/var/keys/delegation.jwks.json"
-may_assert_actor = true
-tenant = "{tenant}"
-[[role]]
-name = "auditor"
-tenant = "{tenant}"
-issuers = ["{issuer}"]
-groups = ["compliance"]
-"""
-REST = """
-[ledger]
-url = "sqlite:///{folder}/var/ledger.db"
-[keys]
-directory = "{folder}/var/keys"
-"""
 TENANTS = {"default": ONE, "other": OTHER}
 
 
 @pytest.fixture(scope="module")
 def tenants(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeanFlask]:
     path = tmp_path_factory.mktemp("tenants") / "counterfoil.toml"
-    entries = [
-        ISSUER.format(issuer=issuer, tenant=tenant, folder=service.folder)
-        for tenant, issuer in TENANTS.items()
-    ]
-    path.write_text("".join([*entries, REST.format(folder=service.folder)]))
-    app = create_app(load_config(path, service.environment))
-    adapters = app.extensions["counterfoil"]
-    try:
+    with tenant_application(service, path, TENANTS) as app:
         yield app
-    finally:
-        for adapter in (adapters.reader, adapters.policy, adapters.ledger):
-            adapter.close()
 
 
 def _agent(service: Service, issuer: str, run: str) -> str:
