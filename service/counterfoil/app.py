@@ -26,7 +26,7 @@ from counterfoil.flows.trail import TrailFlow
 from counterfoil.http.approvals import approvals_blueprint
 from counterfoil.http.authorize import authorize_blueprint
 from counterfoil.http.decisions import decisions_blueprint
-from counterfoil.http.health import Check, CheckResult, health_blueprint
+from counterfoil.http.health import Check, health_blueprint
 from counterfoil.http.hosts import HostRule
 from counterfoil.http.lean import Frame, LeanFlask
 from counterfoil.http.metrics import Metrics
@@ -36,15 +36,16 @@ from counterfoil.http.wellknown import protected_resource, wellknown_blueprint
 from counterfoil.identity.credentials import Verifier
 from counterfoil.identity.signing import Es256Signer
 from counterfoil.keys import jwks_document, load_grant_key
+from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
+from counterfoil.ports import Health
 from counterfoil.reading.pool import ReaderPool
 from counterfoil.resources import packaged
 from counterfoil.schemas_registry import SchemaRegistry, arguments_check
 from counterfoil.system import RandomIds, SystemClock
 
 HEALTH_SECONDS = 1.0  # a probe that waits longer than this is as good as a failure
-LEDGER_SOCKET = "ledger.sock"
 _PROBE = Command(
     family="database",
     tool="readyz",
@@ -137,7 +138,7 @@ def build_adapters(config: Config) -> Adapters:
         policy=OpaEngine(config),
         signer=Es256Signer(load_grant_key(config.keys.directory)),
         ledger=LedgerClient(
-            socket_path=run / LEDGER_SOCKET,
+            socket_path=run / SOCKET_NAME,
             database_path=config.ledger.path,
             keys_directory=config.keys.directory,
             clock=clock,
@@ -231,17 +232,15 @@ def _register_documents(app: LeanFlask, config: Config, adapters: Adapters) -> N
 
 
 def _checks(adapters: Adapters) -> Mapping[str, Check]:
-    def ledger() -> CheckResult:
-        found = adapters.ledger.health(deadline=adapters.clock.monotonic() + HEALTH_SECONDS)
-        return CheckResult(ready=found.ready, output=found.detail)
+    def within() -> float:
+        return adapters.clock.monotonic() + HEALTH_SECONDS
 
-    def policy() -> CheckResult:
-        found = adapters.policy.health(deadline=adapters.clock.monotonic() + HEALTH_SECONDS)
-        return CheckResult(ready=found.ready, output=found.detail)
+    def reader() -> Health:
+        (reading,) = adapters.reader.interpret([_PROBE], deadline=within())
+        return Health(ready=not reading.uncertain)
 
-    def reader() -> CheckResult:
-        deadline = adapters.clock.monotonic() + HEALTH_SECONDS
-        (reading,) = adapters.reader.interpret([_PROBE], deadline=deadline)
-        return CheckResult(ready=not reading.uncertain)
-
-    return {"opa:policy": policy, "ledger:writable": ledger, "reader:parser": reader}
+    return {
+        "opa:policy": lambda: adapters.policy.health(deadline=within()),
+        "ledger:writable": lambda: adapters.ledger.health(deadline=within()),
+        "reader:parser": reader,
+    }

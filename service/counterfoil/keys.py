@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import stat
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from counterfoil.config_model import DELEGATION_JWKS_FILE
+from counterfoil.core.canonical import b64url
 from counterfoil.errors import ConfigError
 
 GRANT_KEY_FILE = "grant.pem"
@@ -106,11 +106,11 @@ def public_jwk(key: Es256Key) -> JsonWebKey:
     members = {
         "crv": "P-256",
         "kty": "EC",
-        "x": _base64url(numbers.x.to_bytes(_COORDINATE_BYTES)),
-        "y": _base64url(numbers.y.to_bytes(_COORDINATE_BYTES)),
+        "x": b64url(numbers.x.to_bytes(_COORDINATE_BYTES)),
+        "y": b64url(numbers.y.to_bytes(_COORDINATE_BYTES)),
     }
     thumbprint = sha256(json.dumps(members, separators=(",", ":")).encode("ascii")).digest()
-    return {**members, "kid": _base64url(thumbprint), "use": "sig", "alg": "ES256"}
+    return {**members, "kid": b64url(thumbprint), "use": "sig", "alg": "ES256"}
 
 
 def jwks_document(keys: Sequence[JsonWebKey]) -> dict[str, list[JsonWebKey]]:
@@ -175,7 +175,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

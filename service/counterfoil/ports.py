@@ -30,6 +30,14 @@ class Clock(Protocol):
         """Seconds that never run backwards; for deadlines."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether a part can do its work now; `detail` is a short sentence for operators."""
+
+    ready: bool
+    detail: str = ""
+
+
 class Ids(Protocol):
     """The only source of identifiers."""
 

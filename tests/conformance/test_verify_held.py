@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.core.entry import b64url, receipt_message
+from counterfoil.core.canonical import b64url
+from counterfoil.core.entry import receipt_message
 from counterfoil.core.tree import Frontier
 from counterfoil.ledger.held import InvalidEvidence
 from counterfoil.ledger.keys import load_receipt_key

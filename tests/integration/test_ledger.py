@@ -13,9 +13,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from counterfoil.core.canonical import canonical_bytes, digest
+from counterfoil.core.canonical import b64url, canonical_bytes, digest
 from counterfoil.core.checkpoint import log_origin, open_checkpoint
-from counterfoil.core.entry import b64url, from_b64url, leaf_problem, receipt_message
+from counterfoil.core.entry import from_b64url, leaf_problem, receipt_message
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import IdempotencyInProgress, LedgerCorrupt, LedgerUnavailable
 from counterfoil.ledger.client import OnceConflict

@@ -10,7 +10,7 @@ import jsonschema_rs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.core.canonical import canonical_bytes
+from counterfoil.core.canonical import b64url, canonical_bytes
 from counterfoil.core.entry import (
     HASH,
     ID,
@@ -19,7 +19,6 @@ from counterfoil.core.entry import (
     NAME,
     TIME,
     WORD,
-    b64url,
     from_b64url,
     leaf_problem,
 )

@@ -20,6 +20,7 @@ from counterfoil.cli.gunicorn_limits import GRACEFUL_SECONDS
 from counterfoil.cli.run_directory import METRICS_FOLDER, RunDirectory
 from counterfoil.config_model import Config
 from counterfoil.config_source import PREFIX
+from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.policy.server import prepare_opa
 
 EXIT_CORRUPT: Final = 65  # the writer's: the log contradicts itself, a restart would not help
@@ -69,7 +70,7 @@ def _writer(config: Config, environment: dict[str, str], descriptors: tuple[int,
         *_PYTHON,
         "counterfoil.ledger.writer",
         f"--database={config.ledger.path}",
-        f"--socket={config.server.run_directory / 'ledger.sock'}",
+        f"--socket={config.server.run_directory / SOCKET_NAME}",
         f"--keys={config.keys.directory}",
         f"--origin={_origin(config)}",
         f"--reserve-bytes={config.ledger.reserve_bytes}",

@@ -62,9 +62,14 @@ def reference_bytes(value: JsonValue) -> bytes:
         raise NotCanonical(str(error)) from error
 
 
+def b64url(data: bytes) -> str:
+    """Base64url without padding (RFC 7515 §2)."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
 def digest(data: bytes) -> str:
     """Base64url without padding of SHA-256."""
-    return urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode("ascii")
+    return b64url(hashlib.sha256(data).digest())
 
 
 def action_digest(

@@ -107,17 +107,6 @@ def read_caller(
     )
 
 
-def require_actor(caller: Caller) -> Actor:
-    """Return the agent that acts for the subject (DESIGN step 2).
-
-    Raises:
-        ActorRequired: a person's own token reached a path meant for agents.
-    """
-    if caller.actor is None:
-        raise ActorRequired
-    return caller.actor
-
-
 def _check_refused_claims(claims: VerifiedClaims) -> None:
     # Rule 11: a token bound to a key is worth nothing without the proof, and no proof is
     # read yet. RFC 8725 §3.12: logout and security event tokens carry `events`.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 
 from counterfoil.core.canonical import NotCanonical, canonical_bytes
@@ -45,11 +45,6 @@ _FIELDS = frozenset(
 
 class NotRecordable(ValueError):
     """The event does not fit a leaf; nothing is recorded, so nothing is permitted."""
-
-
-def b64url(data: bytes) -> str:
-    """Base64url without padding."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def from_b64url(text: str) -> bytes:

@@ -32,7 +32,6 @@ from counterfoil.core.model import (
     AuthorizationRequest,
     Caller,
     Decision,
-    Effect,
     Grant,
     Interpretation,
 )
@@ -302,8 +301,6 @@ class AuthorizeFlow:
         self, case: Case, caller: Caller, decision: Decision, presented: Presented, *, now: float
     ) -> tuple[Decision, Grant | None]:
         """Step 6: a grant for an allow; an allow that cannot be rendered becomes a deny."""
-        if decision.effect is not Effect.ALLOW:
-            return decision, None
         return issue_grant(
             decision,
             caller,

@@ -7,12 +7,13 @@ shown later without the others.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from counterfoil.core.canonical import canonical_bytes, digest
 from counterfoil.core.case import Case, caller_json, operation_json, reason_json, uncertain_json
 from counterfoil.core.entry import WORD
-from counterfoil.core.model import Caller, Decision, Grant, JsonValue
+from counterfoil.core.model import Caller, Decision, Grant, JsonObject, JsonValue
 from counterfoil.core.policy_input import context_json
 from counterfoil.core.times import rfc3339
 from counterfoil.ports import Event
@@ -75,8 +76,28 @@ def decided_event(
             "credential_deadline": rfc3339(grant.credential_deadline),
         }
         payload["grant"] = canonical_bytes(grant.claims, floats=True)
+    return _event("decided", case, caller, plain, payload, event_id=event_id, time=time)
+
+
+def failed_event(case: Case, caller: Caller, code: str, *, event_id: str, time: float) -> Event:
+    """Policy gave no answer: nothing was decided, and that is recorded."""
+    plain: JsonObject = {**_plain(case, caller), "code": code}
+    payload = _payload(case, caller)
+    return _event("failed", case, caller, plain, payload, event_id=event_id, time=time)
+
+
+def _event(
+    kind: str,
+    case: Case,
+    caller: Caller,
+    plain: JsonObject,
+    payload: Mapping[str, bytes],
+    *,
+    event_id: str,
+    time: float,
+) -> Event:
     return Event(
-        kind="decided",
+        kind=kind,
         event_id=event_id,
         time=time,
         tenant=caller.tenant,
@@ -84,20 +105,6 @@ def decided_event(
         decision_id=case.decision_id,
         plain=plain,
         payload=payload,
-    )
-
-
-def failed_event(case: Case, caller: Caller, code: str, *, event_id: str, time: float) -> Event:
-    """Policy gave no answer: nothing was decided, and that is recorded."""
-    return Event(
-        kind="failed",
-        event_id=event_id,
-        time=time,
-        tenant=caller.tenant,
-        subject=(caller.subject.issuer, caller.subject.sub),
-        decision_id=case.decision_id,
-        plain={**_plain(case, caller), "code": code},
-        payload=_payload(case, caller),
     )
 
 

@@ -9,12 +9,11 @@ from urllib.parse import parse_qsl
 from flask import Blueprint
 
 from counterfoil.core.model import JsonValue
-from counterfoil.errors import NotFound, SchemaViolation
+from counterfoil.errors import SchemaViolation
+from counterfoil.flows.approval_reading import MAX_WAIT_SECONDS
 from counterfoil.http.exchange import Environ, Reply, hang, json_reply
-from counterfoil.http.inbound import bearer_token, json_body
+from counterfoil.http.inbound import bearer_token, json_body, known_id
 
-MAX_WAIT_SECONDS: Final = 30
-_APPROVAL_ID: Final = re.compile(r"apr_[0-9A-Za-z]{26}")
 _SECONDS: Final = re.compile(r"[0-9]{1,2}", re.ASCII)
 
 
@@ -51,7 +50,7 @@ def approvals_blueprint(
 
     def one(environ: Environ, approval_id: str) -> Reply:
         value = reading.one(
-            approval_id=_well_formed(approval_id),
+            approval_id=known_id("apr", approval_id),
             wait_seconds=_wait(environ),
             unverified_token=bearer_token(environ),
         )
@@ -59,7 +58,7 @@ def approvals_blueprint(
 
     def answer(environ: Environ, approval_id: str) -> Reply:
         value = answering.run(
-            approval_id=_well_formed(approval_id),
+            approval_id=known_id("apr", approval_id),
             body=json_body(environ, max_bytes=max_body_bytes),
             unverified_token=bearer_token(environ),
         )
@@ -67,7 +66,7 @@ def approvals_blueprint(
 
     def cancel(environ: Environ, approval_id: str) -> Reply:
         value = reading.cancel(
-            approval_id=_well_formed(approval_id),
+            approval_id=known_id("apr", approval_id),
             body=json_body(environ, max_bytes=max_body_bytes),
             unverified_token=bearer_token(environ),
         )
@@ -95,10 +94,3 @@ def _wait(environ: Environ) -> int:
     if int(value) > MAX_WAIT_SECONDS:
         raise SchemaViolation(f"wait is at most {MAX_WAIT_SECONDS} seconds", pointer="#/wait")
     return int(value)
-
-
-def _well_formed(approval_id: str) -> str:
-    """Only ids of our own form reach a query; any other cannot exist."""
-    if not _APPROVAL_ID.fullmatch(approval_id):
-        raise NotFound
-    return approval_id

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final, Protocol
+from typing import Protocol
 
 from flask import Blueprint
 
 from counterfoil.core.model import JsonValue
-from counterfoil.errors import NotFound
 from counterfoil.http.exchange import Environ, Reply, hang, json_reply
-from counterfoil.http.inbound import bearer_token, json_body
-
-_DECISION_ID: Final = re.compile(r"dec_[0-9A-Za-z]{26}")
+from counterfoil.http.inbound import bearer_token, json_body, known_id
 
 
 class ReadsTrail(Protocol):
@@ -37,13 +33,13 @@ def decisions_blueprint(
 
     def read(environ: Environ, decision_id: str) -> Reply:
         value = trail.run(
-            decision_id=_well_formed(decision_id), unverified_token=bearer_token(environ)
+            decision_id=known_id("dec", decision_id), unverified_token=bearer_token(environ)
         )
         return json_reply(value)
 
     def report(environ: Environ, decision_id: str) -> Reply:
         value = outcome.run(
-            decision_id=_well_formed(decision_id),
+            decision_id=known_id("dec", decision_id),
             body=json_body(environ, max_bytes=max_body_bytes),
             unverified_token=bearer_token(environ),
         )
@@ -52,10 +48,3 @@ def decisions_blueprint(
     hang(blueprint, "/decisions/<decision_id>", "read", read, method="GET")
     hang(blueprint, "/decisions/<decision_id>/outcome", "report", report, method="POST")
     return blueprint
-
-
-def _well_formed(decision_id: str) -> str:
-    """Only ids of our own form reach a query; any other cannot exist."""
-    if not _DECISION_ID.fullmatch(decision_id):
-        raise NotFound
-    return decision_id

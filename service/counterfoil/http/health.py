@@ -7,7 +7,6 @@ answers in bounded time and says nothing secret: both paths need no credential.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -17,20 +16,12 @@ from counterfoil.core.model import JsonValue
 from counterfoil.core.times import rfc3339
 from counterfoil.errors import CounterfoilError
 from counterfoil.http.exchange import Environ, Reply, hang, json_reply
-from counterfoil.ports import Clock
+from counterfoil.ports import Clock, Health
 
 HEALTH_JSON = "application/health+json"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """What a check found; `output` is a short sentence for operators."""
-
-    ready: bool
-    output: str = ""
-
-
-Check = Callable[[], CheckResult]
+Check = Callable[[], Health]
 
 
 def health_blueprint(checks: Mapping[str, Check], *, clock: Clock, version: str) -> Blueprint:
@@ -47,7 +38,7 @@ def health_blueprint(checks: Mapping[str, Check], *, clock: Clock, version: str)
         if "verbose" in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True):
             now = rfc3339(clock.now())
             value["checks"] = {
-                name: [{"status": _word(item.ready), "time": now, "output": item.output}]
+                name: [{"status": _word(item.ready), "time": now, "output": item.detail}]
                 for name, item in results.items()
             }
         return _reply(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, value)
@@ -57,11 +48,11 @@ def health_blueprint(checks: Mapping[str, Check], *, clock: Clock, version: str)
     return blueprint
 
 
-def _run(check: Check) -> CheckResult:
+def _run(check: Check) -> Health:
     try:
         return check()
     except CounterfoilError as error:
-        return CheckResult(ready=False, output=error.title)
+        return Health(ready=False, detail=error.title)
 
 
 def _word(ready: bool) -> str:  # noqa: FBT001 -- one word for one flag

@@ -13,6 +13,7 @@ from counterfoil.errors import (
     IdentityError,
     MalformedBody,
     MalformedHeader,
+    NotFound,
     UnsupportedMediaType,
 )
 from counterfoil.http.exchange import JSON, Environ
@@ -25,6 +26,7 @@ _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE | 
 # A structured-field String (RFC 9651 §3.3.3), or the bare token that many clients send
 _KEY_STRING: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
 _KEY_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~:/]{1,255}")
+_ID: Final = re.compile(r"[0-9A-Za-z]{26}")  # after the prefix, `system.RandomIds`
 _COUNT: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
 _CHARSET: Final = re.compile(r"charset[ \t]*=[ \t]*\"?([^\";, \t]*)", re.IGNORECASE | re.ASCII)
 
@@ -136,3 +138,15 @@ def unrecorded_calls(environ: Environ) -> int:
     if not _COUNT.fullmatch(text):
         raise MalformedHeader("Counterfoil-Unrecorded must be a number of at most six digits")
     return int(text)
+
+
+def known_id(prefix: str, text: str) -> str:
+    """Return an id of our own form: only those reach a query, any other cannot exist.
+
+    Raises:
+        NotFound: another prefix, length or alphabet.
+    """
+    name, _, rest = text.partition("_")
+    if name != prefix or not _ID.fullmatch(rest):
+        raise NotFound
+    return text

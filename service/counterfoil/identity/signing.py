@@ -6,14 +6,13 @@ and `typ` is ever in it.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from counterfoil.core.canonical import canonical_bytes
+from counterfoil.core.canonical import b64url, canonical_bytes
 from counterfoil.core.model import JsonObject
 from counterfoil.keys import Es256Key, JsonWebKey, public_jwk
 
@@ -33,7 +32,7 @@ class Es256Signer:
         self.public_jwk: JsonWebKey = public_jwk(key)
         self.key_id: str = self.public_jwk["kid"]
         header: JsonObject = {"alg": "ES256", "kid": self.key_id, "typ": typ}
-        self._prefix = _segment(canonical_bytes(header)) + b"."
+        self._prefix = b64url(canonical_bytes(header)) + "."
         self._sign = key.sign
 
     def sign(self, claims: JsonObject) -> str:
@@ -42,11 +41,7 @@ class Es256Signer:
         Raises:
             NotCanonical: a claim is not JSON, or a number with a fraction.
         """
-        signed = self._prefix + _segment(canonical_bytes(claims))
-        r, s = decode_dss_signature(self._sign(signed, _ES256))
+        signed = self._prefix + b64url(canonical_bytes(claims))
+        r, s = decode_dss_signature(self._sign(signed.encode(), _ES256))
         signature = r.to_bytes(_HALF) + s.to_bytes(_HALF)
-        return (signed + b"." + _segment(signature)).decode("ascii")
-
-
-def _segment(data: bytes) -> bytes:
-    return urlsafe_b64encode(data).rstrip(b"=")
+        return f"{signed}.{b64url(signature)}"

@@ -13,6 +13,9 @@ from pathlib import Path
 from counterfoil.errors import LedgerUnavailable
 from counterfoil.ledger.frames import BadFrame, FrameBuffer, Value, pack_group
 
+SOCKET_NAME = "ledger.sock"
+"""Where the writer listens, within the run directory."""
+
 
 class Channel:
     """Not for two callers at once (the grouper sees to that), nor across `fork`."""

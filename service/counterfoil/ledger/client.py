@@ -14,8 +14,9 @@ from typing import Final
 
 import orjson
 
+from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import VerifierKey, log_origin
-from counterfoil.core.entry import NotRecordable, b64url
+from counterfoil.core.entry import NotRecordable
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import (
     CounterfoilError,
@@ -39,7 +40,7 @@ from counterfoil.ledger.sealing import (
     seal_event,
 )
 from counterfoil.ledger.state_reader import StateReader
-from counterfoil.ports import Clock, Event, Once, Recorded, StoredEvent
+from counterfoil.ports import Clock, Event, Health, Once, Recorded, StoredEvent
 
 MAX_GROUP = 64
 MAX_WAITING: Final = 1_024  # callers of one worker; more would only wait for their 503
@@ -60,14 +61,6 @@ class _Ask:
 
     packed: bytes
     deadline: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerHealth:
-    """Whether an event could be recorded now, for `/readyz`."""
-
-    ready: bool
-    detail: str = ""
 
 
 class LedgerClient:
@@ -163,16 +156,16 @@ class LedgerClient:
         """
         return self._reader.trail(tenant, decision_id)
 
-    def health(self, *, deadline: float) -> LedgerHealth:
+    def health(self, *, deadline: float) -> Health:
         """Ask the writer whether it could record now. Never raises."""
         try:
             match self._ask(["health"], deadline):
                 case ["ok", _]:
-                    return LedgerHealth(ready=True)
+                    return Health(ready=True)
                 case answer:
-                    return LedgerHealth(ready=False, detail=str(_error(answer)))
+                    return Health(ready=False, detail=str(_error(answer)))
         except CounterfoilError as error:
-            return LedgerHealth(ready=False, detail=str(error))
+            return Health(ready=False, detail=str(error))
 
     def close(self) -> None:
         """Close connections; only when no call is running."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from counterfoil.core.canonical import NotCanonical, canonical_bytes
+from counterfoil.core.canonical import NotCanonical, b64url, canonical_bytes
 from counterfoil.core.checkpoint import KEY_ID_BYTES, VerifierKey
-from counterfoil.core.entry import b64url, leaf_problem, receipt_message
+from counterfoil.core.entry import leaf_problem, receipt_message
 from counterfoil.core.model import JsonObject
 from counterfoil.core.tree import leaf_hash
 from counterfoil.ledger.keys import Verifier

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin, signed_note
-from counterfoil.core.entry import b64url, receipt_message
+from counterfoil.core.entry import receipt_message
 from counterfoil.core.tree import Frontier, leaf_hash
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger import once, states

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import Checkpoint, InvalidNote, open_checkpoint
-from counterfoil.core.entry import b64url
 from counterfoil.core.tree import Frontier
 from counterfoil.ledger.evidence import LogName, StoredRecord, check_record
 from counterfoil.ledger.held import Held

@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 import orjson
 
+from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import KEY_ID_BYTES, VerifierKey
-from counterfoil.core.entry import b64url, receipt_message
+from counterfoil.core.entry import receipt_message
 from counterfoil.core.model import Receipt
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import LedgerCorrupt, LedgerUnavailable

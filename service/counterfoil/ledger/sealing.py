@@ -17,14 +17,8 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from counterfoil.core.canonical import canonical_bytes
-from counterfoil.core.entry import (
-    SALT_BYTES,
-    b64url,
-    commitment,
-    leaf_bytes,
-    sealing_context,
-)
+from counterfoil.core.canonical import b64url, canonical_bytes
+from counterfoil.core.entry import SALT_BYTES, commitment, leaf_bytes, sealing_context
 from counterfoil.core.times import rfc3339
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger.frames import BadFrame, Value, encode, unpack

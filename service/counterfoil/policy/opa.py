@@ -24,7 +24,7 @@ from counterfoil.policy.client import UnixOpaClient
 from counterfoil.policy.http1 import BrokenAnswer
 from counterfoil.policy.server import SOCKET_NAME, loaded_bundle
 from counterfoil.policy.session import Address
-from counterfoil.ports import PolicyAnswer, PolicyQuestion
+from counterfoil.ports import Health, PolicyAnswer, PolicyQuestion
 
 MAX_GROUP: Final = 16
 _NONCE_BYTES: Final = 8
@@ -44,14 +44,6 @@ class _AskSingly(Exception):
 class _Item:
     question: PolicyQuestion
     deadline: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """Whether OPA can decide now; `detail` says what is missing."""
-
-    ready: bool
-    detail: str = ""
 
 
 class Opa:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from counterfoil.core.canonical import b64url
 from counterfoil.core.entry import (
     MAX_LEAF_BYTES,
     NotRecordable,
-    b64url,
     commitment,
     leaf_bytes,
     receipt_message,

@@ -13,13 +13,14 @@ from openapi_spec_validator import validate
 
 from counterfoil.errors import ConfigError, LedgerUnavailable
 from counterfoil.http.exchange import Environ
-from counterfoil.http.health import Check, CheckResult, health_blueprint
+from counterfoil.http.health import Check, health_blueprint
 from counterfoil.http.hosts import HostRule
 from counterfoil.http.lean import Frame, LeanFlask
 from counterfoil.http.metrics import Metrics
 from counterfoil.http.openapi import bundle, load_source, openapi_blueprint
 from counterfoil.http.problems import Problems
 from counterfoil.http.wellknown import protected_resource, wellknown_blueprint
+from counterfoil.ports import Health
 from counterfoil.schemas_registry import SchemaRegistry
 from simulators.http_door import Answer, honest, send
 
@@ -65,7 +66,7 @@ def _get(app: Flask, path: str, query: str = "") -> Answer:
     return send(app, environ)
 
 
-def _dead() -> CheckResult:
+def _dead() -> Health:
     raise LedgerUnavailable("connect /run/ledger.sock")
 
 
@@ -78,13 +79,13 @@ def test_alive_looks_at_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("second", "status", "word"),
     [
-        (lambda: CheckResult(ready=True), 200, "pass"),
-        (lambda: CheckResult(ready=False, output="no bundle"), 503, "fail"),
+        (lambda: Health(ready=True), 200, "pass"),
+        (lambda: Health(ready=False, detail="no bundle"), 503, "fail"),
         (_dead, 503, "fail"),
     ],
 )
 def test_ready_means_that_every_check_passes(second: Check, status: int, word: str) -> None:
-    checks: dict[str, Check] = {"opa:policy": lambda: CheckResult(ready=True), "b:c": second}
+    checks: dict[str, Check] = {"opa:policy": lambda: Health(ready=True), "b:c": second}
     short = _get(_app(checks), "/readyz")
     assert (short.status, short.json) == (status, {"status": word, "version": "1.2.3"})
     full = _get(_app(checks), "/readyz", "verbose")
