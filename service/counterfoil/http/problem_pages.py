@@ -1,4 +1,4 @@
-"""The pages of docs/problems/, made from `errors.py`: one per code that a caller can meet.
+"""The pages of docs/problems/, made from `errors/`: one per code that a caller can meet.
 
 `python -m counterfoil.http.problem_pages docs/problems` writes them; a test compares.
 """
@@ -27,7 +27,9 @@ def pages() -> dict[str, str]:
 
 
 def _kinds(kind: type[errors.CounterfoilError]) -> Iterator[type[errors.CounterfoilError]]:
-    if kind.__module__ == errors.__name__ and not issubclass(kind, errors.ConfigError):
+    if kind.__module__.startswith(errors.__name__ + ".") and not issubclass(
+        kind, errors.ConfigError
+    ):
         yield kind
         for child in kind.__subclasses__():
             yield from _kinds(child)

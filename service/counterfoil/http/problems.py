@@ -1,6 +1,6 @@
 """Errors to RFC 9457 problem details, in one table: the only place where a failure is worded.
 
-The table is `errors.py` itself (code, title, status, solution); docs/problems/ has a page
+The table is `errors/` itself (code, title, status, solution); docs/problems/ has a page
 per code, and a test holds the two together. Nothing here shows a stack, a path, a token, or
 the detail of a refused credential (one public answer for every cause) or of a failure of ours.
 """

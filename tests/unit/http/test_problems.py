@@ -32,7 +32,7 @@ SECRET = "eyJhbGciOiJFUzI1NiJ9.c2VjcmV0.c2ln"
 
 
 def _kinds(kind: type[CounterfoilError]) -> Iterator[type[CounterfoilError]]:
-    if kind.__module__ == errors.__name__:
+    if kind.__module__.startswith(errors.__name__ + "."):
         yield kind
         for child in kind.__subclasses__():
             yield from _kinds(child)
