@@ -1,0 +1,31 @@
+"""What a person's own identity provider vouched for, whatever the protocol.
+
+`POST /token` turns one into a delegation token, which can only be narrower and shorter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from counterfoil.core.model import Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedSource:
+    """A person, proven by their provider. Only `identity/` makes one.
+
+    `subject.issuer` is the provider's `subject_namespace` where its entry has one, else
+    `provider` (the OIDC issuer or the SAML entity id). Times are seconds since the epoch:
+    nothing made from this lives past `expires_at`. `session` is the provider's own (`sid`,
+    SessionIndex), by which it ends it; `source_id` is the token's `jti` or the assertion's
+    ID; `key_thumbprint` is the RFC 7638 thumbprint that a bound token was proven with.
+    """
+
+    tenant: str
+    provider: str
+    subject: Subject
+    expires_at: float
+    authenticated_at: float | None = None
+    session: str | None = None
+    source_id: str | None = None
+    key_thumbprint: str | None = None
