@@ -29,6 +29,7 @@ _COMMANDS: dict[str, str] = {
     "token": "mint a development token: who asks, through which agent",
     "policy": "test, check and build the Rego policy",
     "approvals": "read and answer what waits for a person",
+    "explain": "say what would be decided about an action, and why; records nothing",
     "trail": "show the whole story of one decision, or what observe mode let run",
     "verify": "check a ledger, trusting nothing but its public key",
 }
@@ -45,6 +46,7 @@ first steps:
   counterfoil serve --dev                             start everything on 127.0.0.1:8282
   counterfoil token --sub alice --group developers --agent coder
                                                       a bearer token to try it with
+  counterfoil explain --arguments '{…}'               what would be decided, and why
   counterfoil policy test                             run the policy's own tests
   counterfoil approvals list --sub bob --group database-admins
                                                       what waits for bob's answer

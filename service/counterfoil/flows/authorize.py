@@ -24,16 +24,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from counterfoil.core.canonical import NotCanonical, action_digest
 from counterfoil.core.case import Case
-from counterfoil.core.catalog import Catalog, Located
+from counterfoil.core.catalog import Catalog
 from counterfoil.core.grant import GrantTerms, issue_grant, scoped_token_request
 from counterfoil.core.model import (
     AuthorizationRequest,
     Caller,
     Decision,
     Grant,
-    Interpretation,
 )
 from counterfoil.core.policy_input import policy_input
 from counterfoil.core.response import Draft, draft, finished
@@ -42,10 +40,10 @@ from counterfoil.errors import (
     ActorRequired,
     LedgerError,
     PolicyError,
-    SchemaViolation,
     StateConflict,
 )
 from counterfoil.flows.approvals import ApprovalDesk, Presented, Settlement
+from counterfoil.flows.cases import READING_SECONDS, read_cases
 from counterfoil.flows.idempotency import Idempotency
 from counterfoil.flows.recording import decided_event, failed_event
 from counterfoil.flows.requests import hold_prompt_rule, of_each
@@ -61,9 +59,6 @@ from counterfoil.ports import (
     PolicyEngine,
     PolicyQuestion,
 )
-
-READING_SECONDS = 2.0
-"""A hostile command costs its reader a second at most; a place behind one, another."""
 
 RIVALS = 4
 """How often an action is judged anew because a rival moved its approval meanwhile."""
@@ -145,8 +140,14 @@ class AuthorizeFlow:
 
     def _decide(self, requests: Sequence[AuthorizationRequest], asked: _Asked) -> Draft:
         located = of_each(requests, self.catalog.locate, batch=asked.batch)  # 3
-        reading_deadline = self.clock.monotonic() + READING_SECONDS
-        cases = self._cases(requests, located, asked.caller, deadline=reading_deadline)
+        cases = read_cases(
+            requests,
+            located,
+            asked.caller,
+            interpreter=self.interpreter,
+            ids=self.ids,
+            deadline=self.clock.monotonic() + READING_SECONDS,
+        )
         for _ in range(RIVALS - 1):
             with suppress(StateConflict):
                 return self._judge(cases, asked)
@@ -247,55 +248,6 @@ class AuthorizeFlow:
             )
         ]
         return [*decided, *settled.events]
-
-    def _cases(
-        self,
-        requests: Sequence[AuthorizationRequest],
-        located: Sequence[Located],
-        caller: Caller,
-        *,
-        deadline: float,
-    ) -> list[Case]:
-        """Step 3: read all in one message, name each by its digest."""
-        readable = [item.command for item in located if not item.uncertain]
-        read = iter(self.interpreter.interpret(readable, deadline=deadline) if readable else ())
-        readings = [
-            Interpretation(uncertain=item.uncertain) if item.uncertain else next(read)
-            for item in located
-        ]
-        return [
-            self._case(request, item, reading, caller)
-            for request, item, reading in zip(requests, located, readings, strict=True)
-        ]
-
-    def _case(
-        self,
-        request: AuthorizationRequest,
-        located: Located,
-        reading: Interpretation,
-        caller: Caller,
-    ) -> Case:
-        arguments = reading.execute.arguments if reading.execute else request.arguments
-        try:
-            name = action_digest(
-                tenant=caller.tenant,
-                subject=caller.subject,
-                actor=caller.actor,
-                name=request.action_name,
-                family=located.command.family,
-                resource=located.command.resource,
-                arguments=arguments,
-                floats=True,
-            )
-        except NotCanonical as error:
-            raise SchemaViolation(str(error), pointer="#/action/properties/arguments") from error
-        return Case(
-            decision_id=self.ids.new("dec"),
-            request=request,
-            located=located,
-            reading=reading,
-            digest=name,
-        )
 
     def _grant(
         self, case: Case, caller: Caller, decision: Decision, presented: Presented, *, now: float

@@ -1,0 +1,109 @@
+"""An explanation for people: the text marked with what each part causes, then the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from counterfoil.cli.text import compact, items, members, shown
+from counterfoil.core.explanation import command_text, explanation_json
+from counterfoil.core.model import JsonValue
+from counterfoil.flows.explain import Explained
+
+_RESET: Final = "\x1b[0m"
+_COLOURS: Final = {"allow": "\x1b[32m", "deny": "\x1b[31m", "needs_approval": "\x1b[33m"}
+_MARK: Final = "\x1b[1;4m"
+_DOUBT: Final = "\x1b[1;4;31m"
+
+Span = tuple[int, int]
+
+
+def printed(item: Explained, *, colour: bool) -> str:
+    """Everything about one action, ready to print; control characters are escaped."""
+    value = explanation_json(item.case, item.decision, details=True)
+    paint = _Paint(colour)
+    lines = list(_marked(command_text(item.case), value, paint))
+    effect = str(value["effect"])
+    lines += ["", paint.text(effect, _COLOURS.get(effect, ""))]
+    for reason in map(members, items(value["reasons"])):
+        lines.append(f"  {reason['code']}: {reason['title']}")
+        if reason.get("details"):
+            lines.append(f"    {shown(compact(reason['details']))}")
+        if reason.get("solution"):
+            lines.append(f"    → {reason['solution']}")
+    return "\n".join(lines)
+
+
+class _Paint:
+    def __init__(self, colour: bool) -> None:  # noqa: FBT001 -- one switch for the whole page
+        self._colour = colour
+
+    def text(self, text: str, code: str) -> str:
+        return f"{code}{text}{_RESET}" if self._colour and code else text
+
+
+def _marked(text: str, value: dict[str, JsonValue], paint: _Paint) -> Iterator[str]:
+    """The command, then its operations (or doubts), each with the part that causes it."""
+    operations = [members(item) for item in items(value["operations"])]
+    doubts = [members(item) for item in items(value["uncertain"])]
+    spans = [_span(item) for item in (*operations, *doubts)]
+    yield _painted(text, spans, paint, _DOUBT if doubts else _MARK)
+    needed = _by_operation(items(value["required"]))
+    for number, item in enumerate(operations):
+        yield f"{number + 1:>3}  {_operation(item)}   {_quote(text, _span(item))}"
+        yield from (f"       needs {right}" for right in needed.get(number, []))
+    for item in doubts:
+        yield f"  ?  {item['code']}   {_quote(text, _span(item))}"
+
+
+def _painted(text: str, spans: Sequence[Span], paint: _Paint, code: str) -> str:
+    whole = (0, len(text))
+    marked: set[int] = set()
+    for span in spans:
+        if span != whole:
+            marked.update(range(*span))
+    pieces, at = [], 0
+    while at < len(text):
+        end = at + 1
+        while end < len(text) and (end in marked) == (at in marked):
+            end += 1
+        piece = "\n".join(map(shown, text[at:end].split("\n")))
+        pieces.append(paint.text(piece, code if at in marked else ""))
+        at = end
+    return "".join(pieces)
+
+
+def _operation(item: dict[str, JsonValue]) -> str:
+    target = members(item["object"])
+    kind = target.pop("kind", "object")
+    name = ".".join(str(part) for part in target.values())
+    columns = items(item.get("columns"))
+    listed = f" ({', '.join(map(str, columns))})" if columns else ""
+    details = members(item.get("details"))
+    notes = f"  {compact(details)}" if details else ""
+    return shown(f"{item['verb']} {kind} {name}{listed}{notes}")
+
+
+def _by_operation(required: Sequence[JsonValue]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for right in map(members, required):
+        columns = items(right.get("columns"))
+        listed = f" ({', '.join(map(str, columns))})" if columns else ""
+        actions = ", ".join(map(str, items(right.get("actions"))))
+        what = f"{right.get('object', right['type'])} {right.get('identifier', '')}"
+        for number in items(right.get("operations")):
+            if isinstance(number, int):
+                found.setdefault(number, []).append(shown(f"{actions}{listed} on {what}"))
+    return found
+
+
+def _span(item: dict[str, JsonValue]) -> Span:
+    span = items(item["span"])
+    start, end = (number if isinstance(number, int) else 0 for number in span)
+    return start, end
+
+
+def _quote(text: str, span: Span) -> str:
+    longest = 60
+    part = text[slice(*span)]
+    return "“" + shown(part if len(part) <= longest else part[: longest - 1] + "…") + "”"
