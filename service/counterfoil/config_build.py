@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from counterfoil.config_findings import finding, schema_finding
+from counterfoil.config_identity import oidc_findings, oidc_issuer
 from counterfoil.config_model import (
     DEVELOPMENT_ISSUER,
     Config,
@@ -17,14 +18,13 @@ from counterfoil.config_model import (
     IdentityConfig,
     KeysConfig,
     LedgerConfig,
-    OidcIssuer,
     PolicyConfig,
     ServerConfig,
     ToolArguments,
     split_address,
 )
 from counterfoil.config_source import Place, Settings
-from counterfoil.core.claims import IssuerEntry, RoleEntry
+from counterfoil.core.claims import RoleEntry
 from counterfoil.core.model import ActionMapping, Enforcement, JsonObject, Resource
 from counterfoil.resources import packaged
 
@@ -155,7 +155,7 @@ def _identity(read: Defaults, base: Path) -> IdentityConfig:
     return IdentityConfig(
         actor_required=section["actor_required"],
         leeway_seconds=section["leeway_seconds"],
-        oidc=tuple(_issuer(entry, base) for entry in read.entries("oidc", within="identity")),
+        oidc=tuple(oidc_issuer(entry, base) for entry in read.entries("oidc", within="identity")),
     )
 
 
@@ -165,22 +165,6 @@ def _grant(read: Defaults, listen: str) -> GrantConfig:
     }
     issuer = read.section("grant").get("issuer", f"http://{listen}")
     return GrantConfig(issuer=issuer, exchange=MappingProxyType(exchange))
-
-
-def _issuer(entry: Mapping[str, Any], base: Path) -> OidcIssuer:
-    return OidcIssuer(
-        entry=IssuerEntry(
-            issuer=entry["issuer"],
-            audience=entry["audience"],
-            tenant=entry["tenant"],
-            groups_claim=entry["groups_claim"],
-            may_assert_actor=entry["may_assert_actor"],
-            clients=frozenset(entry.get("clients", ())),
-            max_age_seconds=entry.get("max_age_seconds"),
-        ),
-        algorithms=tuple(entry["algorithms"]),
-        jwks_file=base / entry["jwks_file"],
-    )
 
 
 def _role(entry: Mapping[str, Any]) -> RoleEntry:
@@ -223,6 +207,7 @@ def _meaning(config: Config, actions: list[dict[str, Any]]) -> Iterator[str]:
     yield from _addresses(config)
     for i, entry in enumerate(actions):
         yield from _action(config, entry, i)
+    yield from oidc_findings(config.identity.oidc)
     issuers = {item.entry.issuer for item in config.identity.oidc}
     for i, role in enumerate(config.roles):
         for issuer in sorted(role.issuers - issuers):

@@ -18,6 +18,7 @@ from counterfoil.core.model import (
     JsonValue,
     Receipt,
 )
+from counterfoil.core.sources import VerifiedSource
 
 
 class Clock(Protocol):
@@ -66,6 +67,38 @@ class IdentityVerifier(Protocol):
         Raises:
             MissingCredential: for an empty token.
             IdentityError: for every refusal (one subclass a cause, one public text).
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A DPoP proof as it came (RFC 9449 §4), and the request that it came with.
+
+    `url` is that request's by the service's own public name, never by its `Host` header.
+    """
+
+    unverified_jwt: str = field(repr=False)
+    method: str
+    url: str
+
+
+class SourceVerifier(Protocol):
+    """Turns a token of a person's own provider into a proven person, or refuses."""
+
+    def verify_source(
+        self, unverified_token: str, *, now: float, proof: Proof | None = None
+    ) -> VerifiedSource:
+        """Verify an ID token or an access token of a configured issuer.
+
+        Args:
+            unverified_token: the token as it came; empty where none came.
+            now: seconds since the epoch.
+            proof: the DPoP proof that came with it. Without one a token that is bound to a
+                key is refused; with one `VerifiedSource.key_thumbprint` is the proven key's.
+
+        Raises:
+            MissingCredential: for an empty token.
+            IdentityError: for every refusal, a token that names an actor among them.
         """
 
 

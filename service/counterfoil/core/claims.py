@@ -1,4 +1,4 @@
-"""VerifiedClaims → Caller: which claims of a verified token count, and what they mean.
+"""VerifiedClaims → Caller or source: which claims of a verified token count, and what they mean.
 
 The signature, the issuer and the token's form are proven before (`identity/oidc.py`,
 rules 1-7). Here the declared sets of claims are read:
@@ -23,6 +23,7 @@ from typing import NewType
 
 from counterfoil.core.canonical import is_finite_number
 from counterfoil.core.model import Actor, Caller, JsonValue, Subject
+from counterfoil.core.sources import VerifiedSource
 from counterfoil.errors import ActorRequired, ExpiredCredential, MissingClaim, WrongAudience
 
 VerifiedClaims = NewType("VerifiedClaims", Mapping[str, JsonValue])
@@ -41,7 +42,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerEntry:
-    """What the configuration says about one issuer's claims."""
+    """What the configuration says about one issuer's claims.
+
+    `login_client_id` is the client by which people log in: the `aud` of its ID tokens.
+    """
 
     issuer: str
     audience: str
@@ -50,6 +54,13 @@ class IssuerEntry:
     may_assert_actor: bool = False
     clients: frozenset[str] = frozenset()
     max_age_seconds: int | None = None
+    login_client_id: str | None = None
+    subject_namespace: str | None = None
+
+    @property
+    def subject_issuer(self) -> str:
+        """Whose the people are: the shared namespace where there is one, else the issuer."""
+        return self.subject_namespace or self.issuer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +97,11 @@ def read_caller(
     if claims.get("iss") != entry.issuer:
         raise MissingClaim("iss is not the issuer whose key verified the token")
     _check_refused_claims(claims)
-    _check_audience(claims, entry)
+    if entry.audience not in _audiences(claims):
+        raise WrongAudience
     expires_at = _check_times(claims, entry, now, leeway_seconds, grace_seconds)
     actor = _read_actor(claims, entry)
-    subject = Subject(
-        issuer=entry.issuer,
-        sub=_name(claims.get("sub"), "sub"),
-        groups=_read_groups(claims.get(entry.groups_claim)),
-    )
+    subject = _read_subject(claims, entry)
     return Caller(
         tenant=entry.tenant,
         subject=subject,
@@ -103,7 +111,37 @@ def read_caller(
         expires_at=expires_at,
         token_id=_optional_name(claims, "jti"),
         client_id=_client(claims, entry),
-        roles=frozenset() if actor else _roles(subject, entry.tenant, roles),
+        roles=frozenset() if actor else _roles(subject, entry, roles),
+    )
+
+
+def read_source(
+    claims: VerifiedClaims, entry: IssuerEntry, *, now: float, leeway_seconds: int = 60
+) -> VerifiedSource:
+    """Return the person that an ID token or an access token is about, for `POST /token`.
+
+    Raises:
+        MissingClaim: a required claim is absent, or one is malformed; or the token names an
+            actor, so it is not the person's own.
+        WrongAudience: the token is for somebody else.
+        ExpiredCredential: outside its time.
+    """
+    if claims.get("iss") != entry.issuer:
+        raise MissingClaim("iss is not the issuer whose key verified the token")
+    _check_refused_claims(claims)
+    _check_source_audience(claims, entry)
+    expires_at = _check_times(claims, entry, now, leeway_seconds, 0.0)
+    if "act" in claims:
+        raise MissingClaim("a token with act is not the person's own")
+    return VerifiedSource(
+        tenant=entry.tenant,
+        provider=entry.issuer,
+        subject=_read_subject(claims, entry),
+        expires_at=expires_at,
+        authenticated_at=_optional_time(claims, "auth_time"),
+        session=_optional_name(claims, "sid"),
+        source_id=_optional_name(claims, "jti"),
+        issued_at=_optional_time(claims, "iat"),
     )
 
 
@@ -115,16 +153,39 @@ def _check_refused_claims(claims: VerifiedClaims) -> None:
             raise MissingClaim(f"a token with {name} is not accepted")
 
 
-def _check_audience(claims: VerifiedClaims, entry: IssuerEntry) -> None:
+def _audiences(claims: VerifiedClaims) -> Sequence[str]:
     # Rule 8: a string or an array of strings; exact comparison.
     audience = claims.get("aud")
     values = [audience] if isinstance(audience, str) else audience
     if not isinstance(values, list) or not 1 <= len(values) <= MAX_AUDIENCES:
         raise MissingClaim("aud is missing or malformed")
-    if not all(isinstance(value, str) for value in values):
+    names = [value for value in values if isinstance(value, str)]
+    if len(names) != len(values):
         raise MissingClaim("aud is missing or malformed")
-    if entry.audience not in values:
+    return names
+
+
+def _check_source_audience(claims: VerifiedClaims, entry: IssuerEntry) -> None:
+    # Rule 8. An access token is for this service, an ID token for the client that asked for it. The
+    # latter says so alone, or in azp (OIDC Core §3.1.3.7, 4 and 5): else it was meant for
+    # another client, which merely listed ours.
+    audiences = _audiences(claims)
+    if entry.audience in audiences:
+        _client(claims, entry)
+        return
+    if entry.login_client_id not in audiences:
         raise WrongAudience
+    authorized = claims.get("azp", None if len(audiences) > 1 else entry.login_client_id)
+    if authorized != entry.login_client_id:
+        raise WrongAudience("azp is not the client by which people log in")
+
+
+def _read_subject(claims: VerifiedClaims, entry: IssuerEntry) -> Subject:
+    return Subject(
+        issuer=entry.subject_issuer,
+        sub=_name(claims.get("sub"), "sub"),
+        groups=_read_groups(claims.get(entry.groups_claim)),
+    )
 
 
 def _client(claims: VerifiedClaims, entry: IssuerEntry) -> str | None:
@@ -162,6 +223,10 @@ def _time(value: JsonValue, name: str) -> float:
     if not is_finite_number(value) or not 0 <= value <= LATEST_TIME:  # type: ignore[operator]
         raise MissingClaim(f"{name} is missing or not a time")
     return float(value)  # type: ignore[arg-type]
+
+
+def _optional_time(claims: VerifiedClaims, name: str) -> float | None:
+    return _time(claims[name], name) if name in claims else None
 
 
 def _read_actor(claims: VerifiedClaims, entry: IssuerEntry) -> Actor | None:
@@ -224,10 +289,11 @@ def _name(value: JsonValue, name: str) -> str:
     return value
 
 
-def _roles(subject: Subject, tenant: str, roles: Sequence[RoleEntry]) -> frozenset[str]:
+def _roles(subject: Subject, entry: IssuerEntry, roles: Sequence[RoleEntry]) -> frozenset[str]:
+    # By the issuer that said the groups: a shared namespace shares the person, not the word.
     groups = frozenset(subject.groups)
     return frozenset(
         role.name
         for role in roles
-        if role.tenant == tenant and subject.issuer in role.issuers and role.groups & groups
+        if role.tenant == entry.tenant and entry.issuer in role.issuers and role.groups & groups
     )

@@ -18,7 +18,7 @@ class VerifiedSource:
     `provider` (the OIDC issuer or the SAML entity id). Times are seconds since the epoch:
     nothing made from this lives past `expires_at`. `session` is the provider's own (`sid`,
     SessionIndex), by which it ends it; `source_id` is the token's `jti` or the assertion's
-    ID; `key_thumbprint` is the RFC 7638 thumbprint that a bound token was proven with.
+    ID; `key_thumbprint` is the RFC 7638 thumbprint of the key whose proof came with it.
     """
 
     tenant: str
@@ -29,3 +29,4 @@ class VerifiedSource:
     session: str | None = None
     source_id: str | None = None
     key_thumbprint: str | None = None
+    issued_at: float | None = None

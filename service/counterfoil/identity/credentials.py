@@ -14,11 +14,13 @@ from hashlib import sha256
 from typing import Final
 
 from counterfoil.config_model import Config
-from counterfoil.core.claims import read_caller
+from counterfoil.core.claims import read_caller, read_source
 from counterfoil.core.model import Caller
+from counterfoil.core.sources import VerifiedSource
 from counterfoil.errors import ConfigError, IdentityUnavailable, MissingCredential
 from counterfoil.identity.jwks import KeyFile, KeySet
 from counterfoil.identity.oidc import TrustedIssuer, verify_token
+from counterfoil.ports import Proof
 
 CACHE_ENTRIES: Final = 4_096  # per worker; about 2 MB of usual callers
 MAX_REMEMBERED_SECONDS: Final = 60.0  # bounds what a missed change of keys could cost
@@ -34,7 +36,10 @@ class _Remembered:
 
 
 class Verifier:
-    """Implements `ports.IdentityVerifier`. Thread safe; one per worker."""
+    """Implements `ports.IdentityVerifier` and `ports.SourceVerifier`.
+
+    Thread safe; one per worker.
+    """
 
     def __init__(self, config: Config) -> None:
         self._issuers = {
@@ -75,6 +80,24 @@ class Verifier:
         until = min(caller.expires_at, now + MAX_REMEMBERED_SECONDS)
         self._remember(name, _Remembered(caller, now, until, issuer.keys, key_set))
         return caller
+
+    def verify_source(
+        self,
+        unverified_token: str,
+        *,
+        now: float,
+        proof: Proof | None = None,  # noqa: ARG002 -- no bound token passes yet (rule 11)
+    ) -> VerifiedSource:
+        """Return the person whom a provider's own token is about (`ports.SourceVerifier`).
+
+        Raises:
+            MissingCredential: the token is empty.
+            IdentityError: any other refusal; one public text, nothing of the token in it.
+        """
+        if not unverified_token:
+            raise MissingCredential
+        claims, issuer, _ = verify_token(unverified_token, self._issuers, now=now)
+        return read_source(claims, issuer.entry, now=now, leeway_seconds=self._leeway_seconds)
 
     def _recall(self, name: bytes, now: float) -> Caller | None:
         entry = self._remembered.get(name)
