@@ -266,6 +266,20 @@ class Ledger(Protocol):
         """
 
 
+class SingleUse(Protocol):
+    """Durable single use of what others issue: assertions, proofs, codes."""
+
+    def spend(self, scope: Sequence[str], *, expires_at: float, deadline: float) -> bool:
+        """Spend the thing that `scope` names; False where it was spent before.
+
+        Of many workers, replicas and lives of the service, one gets True. The ledger keeps
+        a keyed hash of the scope, until `expires_at`: when the thing is worth nothing itself.
+
+        Raises:
+            LedgerError: not durable in time; it may be spent all the same.
+        """
+
+
 class States(Protocol):
     """Where durable things stand (`Change`); all of one tenant, never another's."""
 

@@ -133,6 +133,7 @@ def test_a_malformed_frame_ends_its_connection_and_no_other(ledger: Ledger, data
         ["append", [["text", None, None]]],
         ["append", [[b"{}", None, [1]]]],
         ["reserve", b"x"],
+        ["spend", b"x", 1],
         ["key", 1, 2, 3],
         ["drop", "everything"],
         [],

@@ -14,7 +14,7 @@ from typing import Final
 
 import orjson
 
-from counterfoil.core.canonical import b64url
+from counterfoil.core.canonical import b64url, canonical_bytes
 from counterfoil.core.checkpoint import VerifierKey, log_origin
 from counterfoil.core.entry import NotRecordable
 from counterfoil.core.tree import leaf_hash
@@ -147,6 +147,19 @@ class LedgerClient:
             self._ask(["release", scope, body], self._clock.monotonic() + 1.0)
         except CounterfoilError:
             return
+
+    def spend(self, scope: Sequence[str], *, expires_at: float, deadline: float) -> bool:
+        """Spend what `scope` names (`ports.SingleUse`): False where it was spent before.
+
+        Raises:
+            LedgerError: the writer failed; it may be spent all the same.
+        """
+        name = self._master.once_scope(canonical_bytes(["spent", *scope]).decode())
+        match self._ask(["spend", name, float(expires_at)], deadline):
+            case ["ok", bool(fresh)]:
+                return fresh
+            case answer:
+                raise _error(answer)
 
     def trail(self, tenant: str, decision_id: str) -> list[StoredEvent]:
         """All events of a decision in log order, opened (`ports.Ledger`).

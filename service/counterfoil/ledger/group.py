@@ -92,6 +92,8 @@ class Group:
                 case ["release", bytes(scope), bytes(body)]:
                     once.release(self._db, scope, body)
                     return ["ok"]
+                case ["spend", bytes(scope), float(until)]:
+                    return ["ok", once.spend(self._db, scope, until, self._now)]
                 case ["key", bytes(lookup), str(name), bytes(wrapped)]:
                     return self._key_of(lookup, name, wrapped)
                 case _:

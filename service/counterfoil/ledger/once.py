@@ -1,7 +1,8 @@
 """Table `once`: what happens once, inside the writer's transaction.
 
-A row is claimed (`reserve`) until its deadline or done (with its event) until it expires; past
-that it counts as absent. Scope and body are keyed hashes here: the writer cannot read them.
+A row is claimed (`reserve`) until its deadline, or done (with its event, or spent without one)
+until it expires; past that it counts as absent. Scope and body are keyed hashes here: the
+writer cannot read them.
 """
 
 from __future__ import annotations
@@ -77,6 +78,18 @@ def complete(
         "INSERT OR REPLACE INTO once VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (scope, body, _DONE, expires_at, expires_at, event_id, subject_key, answer),
     )
+
+
+def spend(db: sqlite3.Connection, scope: bytes, until: float, now: float) -> bool:
+    """Write a row that stands for nothing but its scope; False where there is one."""
+    if look_up(db, scope, b"", now).standing is not Standing.FREE:
+        return False
+    db.execute(
+        "INSERT OR REPLACE INTO once (scope, body, state, deadline, expires_at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (scope, b"", _DONE, until, until),
+    )
+    return True
 
 
 def release(db: sqlite3.Connection, scope: bytes, body: bytes) -> None:
