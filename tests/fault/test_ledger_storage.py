@@ -19,7 +19,7 @@ from counterfoil.ledger.client import LedgerClient
 from counterfoil.ledger.database import StorageFailed, StorageUnavailable
 from counterfoil.ledger.frames import Value
 from counterfoil.ledger.sealing import DataKey, Master, seal_event
-from counterfoil.ledger.store import Store
+from counterfoil.ledger.store import WAL_BYTES, Store
 from counterfoil.ports import Recorded
 from ledgers import CLOCK, Ledger, event, open_store, running_ledger, soon
 
@@ -273,3 +273,51 @@ def test_a_foreign_write_ends_the_writer_before_it_signs(ledger: Ledger) -> None
         client.append([event()], deadline=soon())
     assert ledger.wait() == EXIT_STORAGE
     assert "another process" in ledger.said()
+
+
+def test_a_copied_log_is_written_again_from_its_start(tmp_path: Path) -> None:
+    store, log = open_store(tmp_path), tmp_path / "ledger.db-wal"
+    hand, half = Hand(store), {"prompt": bytes(WAL_BYTES // 2)}
+    statements: list[str] = []
+    store._db.set_trace_callback(statements.append)
+
+    def fill() -> int:
+        for _ in range(3):
+            store.commit([hand.append(payload=half)])
+            store.maintain(idle=False)
+        return log.stat().st_size
+
+    length = fill()
+    assert length > WAL_BYTES
+    assert [fill() for _ in range(3)] == [length] * 3
+    copies = [text for text in statements if "wal_checkpoint" in text]
+    assert len(copies) == 6  # not one a commit once it is long
+    store.close()
+    assert count(tmp_path / "ledger.db") == 12
+
+
+def test_a_reader_that_holds_the_log_open_does_not_make_every_commit_copy_it(
+    tmp_path: Path,
+) -> None:
+    store = open_store(tmp_path)
+    hand, half = Hand(store), {"prompt": bytes(WAL_BYTES // 2)}
+    store.commit([hand.append()])
+    reader = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM entries").fetchone()
+    statements: list[str] = []
+    store._db.set_trace_callback(statements.append)
+    for _ in range(3):
+        store.commit([hand.append(payload=half)])
+        store.maintain(idle=False)
+    tried = sum("wal_checkpoint" in text for text in statements)
+    for _ in range(20):
+        store.commit([hand.append()])
+        store.maintain(idle=False)
+    assert tried
+    assert sum("wal_checkpoint" in text for text in statements) == tried
+    reader.close()
+    store.maintain(idle=True)  # control: the rest is copied once nobody holds it
+    store.maintain(idle=True)
+    assert sum("wal_checkpoint" in text for text in statements) == tried + 1
+    store.close()

@@ -75,6 +75,7 @@ class Group:
         self._known_keys: set[str] = set()
         self.touched: dict[str, LogState] = {}
         self.seq = seq
+        self.written = 0  # bytes of leaves and payloads
 
     def apply(self, request: Value) -> list[Value]:
         """Carry out one request and return its answer: a code, then what belongs to it.
@@ -158,8 +159,10 @@ class Group:
             _INSERT_ENTRY,
             (self.seq, state.log, index, item.event_id, item.decision_id, item.leaf, signature),
         )
+        self.written += len(item.leaf)
         if item.sealed is not None:
             self._db.execute(_INSERT_PAYLOAD, (self.seq, item.sealed))
+            self.written += len(item.sealed)
         if item.promise is not None:
             scope, body, answer, expires_at = item.promise
             once.complete(
