@@ -22,6 +22,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+_LONELY_CALLS = 64
+"""So many calls in a row without company, and nobody is waited for until somebody comes."""
+
+
 class GroupLost(RuntimeError):
     """The caller that sent this item for the group died before its answer came."""
 
@@ -87,6 +91,7 @@ class Grouper(Generic[T, R]):
         self._lock = threading.Lock()
         self._queue: deque[_Entry[T, R]] = deque()
         self._flying = 0
+        self._company = _LONELY_CALLS  # counts down while calls go out alone
 
     def call(self, items: Sequence[T], deadline: float) -> list[R | Exception]:
         """Send `items` and return their answers, in order and number.
@@ -106,6 +111,9 @@ class Grouper(Generic[T, R]):
             leads = self._flying == 0
             if leads:
                 self._flying = 1
+                self._company = max(0, self._company - 1)
+            else:
+                self._company = _LONELY_CALLS
         try:
             if leads:
                 self._lead(ticket, deadline)
@@ -168,10 +176,11 @@ class Grouper(Generic[T, R]):
     def _lead(self, ticket: _Ticket[T, R], deadline: float) -> None:
         """Send groups until this caller's own items have left the queue; pass the turn on."""
         try:
-            while True:
-                # Others that can run do so first and join this group; with none there, as at
-                # one caller, this costs a microsecond and waits for nothing.
+            # Others that can run do so first and join this group. With one caller there is
+            # never anybody, and looking costs a turn of the event loop.
+            if self._company:
                 time.sleep(0)
+            while True:
                 with self._lock:
                     if not ticket.queued:
                         return

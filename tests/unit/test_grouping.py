@@ -254,3 +254,25 @@ def test_works_under_gevent_and_survives_a_killed_caller() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+
+
+def test_company_is_waited_for_only_where_there_was_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    monkeypatch.setattr("counterfoil.grouping.time.sleep", looks.append)
+    line = Line(held=False)
+    grouper = Grouper(line.send, 16)
+    for _ in range(200):
+        grouper.call(["alone"], _soon())
+    lonely = len(looks)
+    assert 0 < lonely < 100
+    line.held = True
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(grouper.call, ["first"], _soon())
+        _until(lambda: len(line.calls) == 201)
+        second = pool.submit(grouper.call, ["second"], _soon())
+        _until(lambda: _queued(grouper) == 1)
+        line.go.release(2)
+        assert (first.result(), second.result()) == (["answer to first"], ["answer to second"])
+    line.held = False
+    grouper.call(["company may come again"], _soon())
+    assert len(looks) > lonely
