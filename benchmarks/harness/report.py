@@ -65,10 +65,12 @@ def gates(results: Results, pairs: Mapping[str, Spread], sync: float) -> list[Ga
         limit = 2 * median(theirs.values("p50_us")) + sync
         value = median(ours.values("p50_us"))
         found.append(Gate(name="p50 us c=1", value=value, limit=limit, at_least=False))
-    batches = [_batch_name(*pair) for pair in _BATCH_PAIRS]
-    return found + [
-        Gate(name=name, value=pairs[name].median, limit=2.0) for name in batches if name in pairs
-    ]
+    # At equal concurrency. Sixteen single callers are grouped by the service itself: against
+    # them a batch is a number to know, not a promise.
+    name = _batch_name(1, 1)
+    if name in pairs:
+        found.append(Gate(name=name, value=pairs[name].median, limit=2.0))
+    return found
 
 
 def document(

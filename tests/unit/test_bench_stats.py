@@ -71,7 +71,7 @@ def test_gates_judge_throughput_latency_and_batch() -> None:
         "service c=16": _series(1500.0),
         "alone c=1": _series(1000.0, p50=600.0),
         "alone c=16": _series(2000.0),
-        "batch c=4": _series(200.0),
+        "batch c=1": _series(200.0),
     }
     pairs = report.comparisons(results)
     found = {gate.name: gate for gate in report.gates(results, pairs, sync=150.0)}
@@ -79,13 +79,13 @@ def test_gates_judge_throughput_latency_and_batch() -> None:
     assert found["throughput / alone c=16"].met
     assert found["p50 us c=1"].limit == 2 * 600.0 + 150.0
     assert found["p50 us c=1"].met
-    batch = found["decisions in batches c=4 / singles c=16"]
-    assert batch.value == pytest.approx(16 * 200.0 / 1500.0)
+    batch = found["decisions in batches c=1 / singles c=1"]
+    assert batch.value == pytest.approx(16 * 200.0 / 500.0)
     assert batch.met
 
 
 def test_batch_that_gains_nothing_misses_its_gate() -> None:
-    results = {"service c=16": _series(1600.0), "batch c=4": _series(100.0)}
+    results = {"service c=1": _series(1600.0), "batch c=1": _series(100.0)}
     gates = report.gates(results, report.comparisons(results), sync=0.0)
     assert [(gate.value, gate.met) for gate in gates] == [(1.0, False)]
 
