@@ -32,6 +32,7 @@ from counterfoil.http.lean import Frame, LeanFlask
 from counterfoil.http.metrics import Metrics
 from counterfoil.http.openapi import bundle, load_source, openapi_blueprint
 from counterfoil.http.problems import Problems
+from counterfoil.http.refusals import RefusalLog
 from counterfoil.http.wellknown import protected_resource, wellknown_blueprint
 from counterfoil.identity.credentials import Verifier
 from counterfoil.identity.signing import Es256Signer
@@ -208,6 +209,7 @@ def _frame(config: Config, adapters: Adapters, metrics: Metrics) -> Frame:
         metrics=metrics,
         hosts=hosts,
         new_request_id=lambda: adapters.ids.new("req"),
+        refusals=RefusalLog(adapters.clock.monotonic),
     )
 
 

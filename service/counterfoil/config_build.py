@@ -102,7 +102,12 @@ def build(
         arguments=MappingProxyType({entry["tool"]: arguments_of(entry) for entry in actions}),
         development=development,
     )
-    findings = [*_duplicates(read), *_locations(resources), *_meaning(config, actions)]
+    findings = [
+        *_duplicates(read),
+        *oidc_findings(config.identity.oidc, read.entries("oidc", within="identity")),
+        *_locations(resources),
+        *_meaning(config, actions),
+    ]
     return config, findings
 
 
@@ -207,7 +212,6 @@ def _meaning(config: Config, actions: list[dict[str, Any]]) -> Iterator[str]:
     yield from _addresses(config)
     for i, entry in enumerate(actions):
         yield from _action(config, entry, i)
-    yield from oidc_findings(config.identity.oidc)
     issuers = {item.entry.issuer for item in config.identity.oidc}
     for i, role in enumerate(config.roles):
         for issuer in sorted(role.issuers - issuers):

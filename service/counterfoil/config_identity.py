@@ -4,39 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from counterfoil.config_findings import finding
 from counterfoil.config_model import OidcIssuer
+from counterfoil.config_source import Place
+from counterfoil.core.claim_values import claim_path
 from counterfoil.core.claims import IssuerEntry
 
 
 def oidc_issuer(entry: Mapping[str, Any], base: Path) -> OidcIssuer:
-    """One entry of the right shape, defaults filled in."""
+    """One entry of the right shape, defaults filled in.
+
+    A path that is none becomes empty, which `oidc_findings` reports.
+    """
     return OidcIssuer(
         entry=IssuerEntry(
             issuer=entry["issuer"],
             audience=entry["audience"],
             tenant=entry["tenant"],
-            groups_claim=entry["groups_claim"],
+            tenant_path=_path(entry.get("tenant_claim")),
+            tenants=MappingProxyType(dict(entry.get("tenants", {}))),
+            subject_path=_path(entry["subject_claim"]),
+            subject_namespace=entry.get("subject_namespace"),
+            groups_path=_path(entry["groups_claim"]),
+            groups_separator=entry.get("groups_separator"),
             may_assert_actor=entry["may_assert_actor"],
             clients=frozenset(entry.get("clients", ())),
             max_age_seconds=entry.get("max_age_seconds"),
             login_client_id=entry.get("login_client_id"),
-            subject_namespace=entry.get("subject_namespace"),
         ),
         algorithms=tuple(entry["algorithms"]),
         jwks_file=base / entry["jwks_file"],
     )
 
 
-def oidc_findings(issuers: Sequence[OidcIssuer]) -> Iterator[str]:
-    """What each entry may not say beside the others."""
+def oidc_findings(
+    issuers: Sequence[OidcIssuer], entries: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """What each entry may not say, alone or beside the others."""
     names = {item.entry.issuer for item in issuers}
-    for i, item in enumerate(issuers):
+    for i, (item, said) in enumerate(zip(issuers, entries, strict=True)):
+        place: Place = ("identity", "oidc", i)
+        yield from _paths(item.entry, said, place)
+        yield from _tenants(said, place)
         # A namespace that is an issuer would make the entry's people that issuer's,
         # which never agreed to it.
         if item.entry.subject_namespace in names:
             remedy = "Name a urn of its own at both providers."
-            place = ("identity", "oidc", i, "subject_namespace")
-            yield finding(place, "is an issuer.", remedy)
+            yield finding((*place, "subject_namespace"), "is an issuer.", remedy)
+
+
+def _paths(entry: IssuerEntry, said: Mapping[str, Any], place: Place) -> Iterator[str]:
+    paths = {
+        "groups_claim": entry.groups_path,
+        "subject_claim": entry.subject_path,
+        "tenant_claim": entry.tenant_path,
+    }
+    for name, path in paths.items():
+        if said.get(name) is not None and not path:
+            remedy = r"Write name, or outer.inner; a dot within a name is \."
+            yield finding((*place, name), f"{said[name]!r} is no path.", remedy)
+
+
+def _tenants(said: Mapping[str, Any], place: Place) -> Iterator[str]:
+    # Half of the pair would mean: everybody is of one tenant after all.
+    if ("tenant_claim" in said) != (bool(said.get("tenants"))):
+        remedy = "tenant_claim and tenants go together: the claim, and which values count."
+        yield finding((*place, "tenant_claim"), "stands alone.", remedy)
+
+
+def _path(text: str | None) -> tuple[str, ...]:
+    try:
+        return () if text is None else claim_path(text)
+    except ValueError:
+        return ()

@@ -73,6 +73,8 @@ def test_a_credential_that_does_not_count_decides_nothing(service: Service, kind
     assert answer.headers["www-authenticate"].startswith("Bearer ")
     assert len(leaves(service)) == before
     assert_secret(json.dumps(answer.body), [token])
+    line = service.wait_for(f"request {answer.body['request_id']}: refused by ")
+    assert_secret(line, [token])
     assert_allowed(service.authorize().body)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,6 +19,7 @@ from counterfoil.http.inbound import bearer_token, idempotency_key, json_body
 from counterfoil.http.lean import Frame, LeanFlask
 from counterfoil.http.metrics import Metrics
 from counterfoil.http.problems import Problems
+from counterfoil.http.refusals import RefusalLog
 
 MAX_BYTES = 1000
 PUBLIC_URL = "https://counterfoil.example.com"
@@ -93,6 +95,7 @@ class Door:
             metrics=self.metrics,
             hosts=hosts or HostRule(),
             new_request_id=lambda: f"req_{next(numbers)}",
+            refusals=RefusalLog(time.monotonic),
         )
         self.app = LeanFlask("door", frame=frame)
         self.app.register_blueprint(self._blueprint())

@@ -11,6 +11,7 @@ from vectors.jwt_issuers import (
     CLIENTS,
     HEADER,
     IDP,
+    MAPPED,
     MISSING,
     NOW,
     SIGN,
@@ -28,6 +29,7 @@ def cases() -> Iterator[Case]:
     yield from rule_9()
     yield from rule_11()
     yield from people()
+    yield from mapped()
     yield from agents()
 
 
@@ -149,11 +151,25 @@ def rule_9() -> Iterator[Case]:
 
 
 def rule_11() -> Iterator[Case]:
-    yield "11", "es256", "11-cnf-jkt", honest(cnf={"jkt": "A" * 43})
-    yield "11", "es256", "11-cnf-x5t", honest(cnf={"x5t#S256": "A" * 43})
-    yield "11", "es256", "11-cnf-null", honest(cnf=None)
+    bindings: dict[str, Any] = {
+        "jkt": {"jkt": "A" * 43},
+        "x5t": {"x5t#S256": "A" * 43},
+        "both": {"jkt": "A" * 43, "x5t#S256": "A" * 43},
+        "jwk": {"jwk": f.jwk("ec", f.ec_key("evil"))},
+        "null": None,
+        "empty": {},
+        "list": ["A" * 43],
+        "text": "A" * 43,
+        "jkt-null": {"jkt": None},
+        "jkt-list": {"jkt": ["A" * 43]},
+        "jkt-short": {"jkt": "A" * 42},
+        "jkt-padded": {"jkt": "A" * 43 + "="},
+        "jkt-non-canonical": {"jkt": "A" * 42 + "B"},
+    }
+    for name, value in bindings.items():
+        yield "11", "es256", f"11-cnf-{name}", honest(cnf=value)
     logout: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
-    yield "11", "es256", "11-logout-token", honest(events=logout)
+    yield "3", "es256", "3-logout-token", honest(events=logout)
 
 
 def people() -> Iterator[Case]:
@@ -171,15 +187,64 @@ def people() -> Iterator[Case]:
         "control": ["developers\n"],
     }
     for name, value in groups.items():
-        yield "9", "es256", f"groups-{name}", honest(groups=value)
+        yield "14", "es256", f"groups-{name}", honest(groups=value)
+    overages: dict[str, dict[str, Any]] = {
+        "claim-names": {"_claim_names": {"groups": "src1"}, "groups": MISSING},
+        "claim-names-beside-groups": {"_claim_names": {"groups": "src1"}},
+        "claim-names-text": {"_claim_names": "groups"},
+        "claim-names-null": {"_claim_names": None},
+        "claim-names-list": {"_claim_names": ["groups"]},
+        "hasgroups": {"hasgroups": True, "groups": MISSING},
+        "hasgroups-text": {"hasgroups": "true", "groups": MISSING},
+        "hasgroups-null": {"hasgroups": None, "groups": MISSING},
+    }
+    for name, more in overages.items():
+        yield "14", "es256", f"groups-overage-{name}", honest(**more)
     for name, value in (("null", None), ("number", 1), ("empty", ""), ("long", "j" * 257)):
         yield "9", "es256", f"jti-{name}", honest(jti=value)
+
+
+def mapped() -> Iterator[Case]:
+    """An entry that maps the person, the groups and the tenant from other claims."""
+    subjects = {"missing": MISSING, "null": None, "number": 1, "empty": "", "list": ["o-alice"]}
+    for name, value in subjects.items():
+        yield "9", "mapped", f"subject-claim-{name}", honest(MAPPED, oid=value)
+    yield "9", "mapped", "subject-claim-alone", honest(MAPPED, sub=MISSING)
+    groups: dict[str, Any] = {
+        "number": 1,
+        "object": {"developers": True},
+        "deeper": [["developers"]],
+        "empty-between": "developers,,auditors",
+        "empty-after": "developers,",
+        "201-in-text": ",".join(f"g{i}" for i in range(201)),
+    }
+    for name, value in groups.items():
+        token = honest(MAPPED, realm_access={"roles": value})
+        yield "14", "mapped", f"groups-path-{name}", token
+    elsewhere = {"_claim_names": {"realm_access": "src1"}}
+    yield "14", "mapped", "groups-path-overage", honest(MAPPED, **elsewhere)
+    tenants: dict[str, Any] = {
+        "missing": MISSING,
+        "not-nested": "o-1",
+        "null": {"id": None},
+        "number": {"id": 1},
+        "list": {"id": ["o-1"]},
+        "unlisted": {"id": "o-3"},
+        "by-our-name": {"id": "default"},
+        "upper": {"id": "O-1"},
+        "space": {"id": "o-1 "},
+        "empty": {"id": ""},
+        "flat-name": {"org.id": "o-1"},
+    }
+    for name, value in tenants.items():
+        yield "15", "mapped", f"tenant-{name}", honest(MAPPED, org=value)
+    yield "15", "mapped", "tenant-flat", honest(MAPPED, org=MISSING, **{"org.id": "o-1"})
 
 
 def agents() -> Iterator[Case]:
     # An issuer that may not assert an actor must not turn an agent's token into a person's.
     for name, value in (("object", {"sub": "coder"}), ("null", None), ("empty", {})):
-        yield "act", "es256", f"act-not-allowed-{name}", honest(act=value)
+        yield "16", "es256", f"act-not-allowed-{name}", honest(act=value)
     acts: dict[str, Any] = {
         "null": None,
         "string": "coder",
@@ -200,11 +265,11 @@ def agents() -> Iterator[Case]:
         },
     }
     for name, value in acts.items():
-        yield "act", "agent", f"act-{name}", honest(AGENTS, act=value)
+        yield "16", "agent", f"act-{name}", honest(AGENTS, act=value)
     runs: dict[str, Any] = {"null": None, "number": 1, "empty": "", "space": "a b"}
     runs["long"] = "r" * 129
     for name, value in runs.items():
-        yield "act", "agent", f"run-{name}", honest(AGENTS, run=value)
+        yield "16", "agent", f"run-{name}", honest(AGENTS, run=value)
     digests: dict[str, Any] = {
         "null": None,
         "short": "A" * 42,
@@ -215,4 +280,4 @@ def agents() -> Iterator[Case]:
         "plus": "+" * 43,
     }
     for name, value in digests.items():
-        yield "act", "agent", f"prompt-digest-{name}", honest(AGENTS, prompt_digest=value)
+        yield "16", "agent", f"prompt-digest-{name}", honest(AGENTS, prompt_digest=value)

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from vectors import jwt_forge as f
 
 NOW = 1_800_000_000
-IDP, STRICT, AGENTS, CLIENTS = (
-    f"https://{name}.example.com" for name in ("idp", "strict", "agents", "clients")
+IDP, STRICT, AGENTS, CLIENTS, MAPPED = (
+    f"https://{name}.example.com" for name in ("idp", "strict", "agents", "clients", "mapped")
 )
-EC1, EC2, EC3, EC4 = (f.ec_key(f"ec-{i}") for i in range(1, 5))
+EC1, EC2, EC3, EC4, EC5 = (f.ec_key(f"ec-{i}") for i in range(1, 6))
 ECENC, ECOPS, ECALG, EC384 = (
     f.ec_key("enc"),
     f.ec_key("ops"),
@@ -60,8 +60,24 @@ ISSUERS: list[dict[str, Any]] = [
         "max_age_seconds": 600,
         "keys": [f.jwk("ec", EC4)],
     },
+    {
+        "issuer": MAPPED,
+        "algorithms": ["ES256"],
+        "subject_claim": "oid",
+        "groups_claim": "realm_access.roles",
+        "groups_separator": ",",
+        "tenant_claim": "org.id",
+        "tenants": {"o-1": "default", "o-2": "other"},
+        "keys": [f.jwk("ec", EC5)],
+    },
 ]
-SIGN = {IDP: f.es(EC1), STRICT: f.es(EC2), AGENTS: f.es(EC3), CLIENTS: f.es(EC4)}
+SIGN = {
+    IDP: f.es(EC1),
+    STRICT: f.es(EC2),
+    AGENTS: f.es(EC3),
+    CLIENTS: f.es(EC4),
+    MAPPED: f.es(EC5),
+}
 HEADER = {"alg": "ES256", "kid": "ec", "typ": "at+jwt"}
 MISSING = object()
 
@@ -80,6 +96,8 @@ def claims(iss: Any = IDP, **more: Any) -> dict[str, Any]:
         base |= {"act": {"iss": AGENTS, "sub": "coder"}, "run": "run_1", "prompt_digest": "A" * 43}
     if iss == CLIENTS:
         base |= {"client_id": "launcher"}
+    if iss == MAPPED:
+        base |= {"oid": "o-alice", "realm_access": {"roles": ["developers"]}, "org": {"id": "o-1"}}
     return {name: value for name, value in {**base, **more}.items() if value is not MISSING}
 
 

@@ -18,6 +18,7 @@ from vectors.jwt_issuers import (
     HEADER,
     IDP,
     ISSUERS,
+    MAPPED,
     MISSING,
     NOW,
     RSA1,
@@ -66,6 +67,13 @@ def controls() -> Iterator[tuple[str, str]]:
     yield "age-at-limit", honest(CLIENTS, iat=NOW - 660)
     yield "sub-256", honest(sub="s" * 256)
     yield "big", big(extra=0)
+    yield "mapped", honest(MAPPED)
+    yield "mapped-other-tenant", honest(MAPPED, org={"id": "o-2"})
+    yield "mapped-text", honest(MAPPED, realm_access={"roles": "developers, auditors"})
+    yield "mapped-nothing", honest(MAPPED, realm_access=MISSING)
+    yield "mapped-overage-of-others", honest(MAPPED, _claim_names={"groups": "src1"})
+    yield "hasgroups-false", honest(hasgroups=False)
+    yield "claim-names-of-others", honest(_claim_names={"photo": "src1"})
 
 
 def main() -> None:

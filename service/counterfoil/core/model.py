@@ -52,7 +52,11 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """All that a verified credential says. Only `identity/` makes one."""
+    """All that a verified credential says. Only `identity/` makes one.
+
+    `key_thumbprint` is the RFC 7638 thumbprint of the key that the credential is bound to,
+    and whose proof came with it.
+    """
 
     tenant: str
     subject: Subject
@@ -63,6 +67,7 @@ class Caller:
     token_id: str | None = None
     client_id: str | None = None
     roles: frozenset[str] = frozenset()
+    key_thumbprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

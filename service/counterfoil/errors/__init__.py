@@ -34,6 +34,7 @@ from counterfoil.errors.identity import (
     AgentNotAllowed,
     CallerError,
     ExpiredCredential,
+    GroupsOverage,
     IdentityError,
     IdentityUnavailable,
     InvalidSignature,
@@ -59,6 +60,7 @@ from counterfoil.errors.request import (
     SchemaViolation,
     UnsupportedMediaType,
 )
+from counterfoil.errors.rules import Rule
 
 __all__ = [
     "ActorRequired",
@@ -75,6 +77,7 @@ __all__ = [
     "DigestMismatch",
     "ExpiredCredential",
     "Finding",
+    "GroupsOverage",
     "IdempotencyConflict",
     "IdempotencyInProgress",
     "IdentityError",
@@ -98,6 +101,7 @@ __all__ = [
     "PolicyUnavailable",
     "RequestError",
     "ResourceMismatch",
+    "Rule",
     "SchemaViolation",
     "SelfApproval",
     "StateConflict",

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from counterfoil.errors.base import CounterfoilError
+from counterfoil.errors.rules import Rule
 
 
 class IdentityError(CounterfoilError):
-    """Who is calling could not be established. One generic answer for all (rule 13)."""
+    """Who is calling could not be established. One generic answer for all (rule 13).
+
+    `detail` and `rule` are for the log: callers never see them. Neither holds anything of
+    the token, not even a name out of it.
+    """
 
     code = "identity.invalid_token"
     title = "The credential was not accepted"
     status = 401
     solution = "Get a fresh token for this service from a configured issuer and send it as Bearer."
+    usual_rule: ClassVar[Rule | None] = None
+
+    def __init__(self, detail: str = "", *, pointer: str = "", rule: Rule | None = None) -> None:
+        super().__init__(detail, pointer=pointer)
+        self.rule = rule or self.usual_rule
 
 
 class MissingCredential(IdentityError):
@@ -25,21 +37,43 @@ class MissingCredential(IdentityError):
 class UnknownIssuer(IdentityError):
     """`iss` is not configured."""
 
+    usual_rule = Rule.ISSUER
+
 
 class InvalidSignature(IdentityError):
     """No key of the issuer verifies the token, or its form is not canonical."""
+
+    usual_rule = Rule.SIGNATURE
 
 
 class ExpiredCredential(IdentityError):
     """`exp` passed, or `nbf`/`iat` lie in the future."""
 
+    usual_rule = Rule.TIME
+
 
 class WrongAudience(IdentityError):
     """`aud` does not hold this service's id."""
 
+    usual_rule = Rule.AUDIENCE
+
 
 class MissingClaim(IdentityError):
     """A required claim is missing or of the wrong type."""
+
+    usual_rule = Rule.CLAIMS
+
+
+class GroupsOverage(IdentityError):
+    """The person has more groups than the token holds: which ones is not known."""
+
+    code = "identity.groups_overage"
+    title = "The token does not hold all groups of the person"
+    solution = (
+        "Have the provider put fewer groups into the token: those assigned to this application,"
+        " or application roles (docs/identity/)."
+    )
+    usual_rule = Rule.GROUPS
 
 
 class ActorRequired(IdentityError):
@@ -48,6 +82,7 @@ class ActorRequired(IdentityError):
     code = "identity.actor_required"
     title = "The token names no registered agent"
     solution = "Use a delegation token, whose `act` claim names the agent."
+    usual_rule = Rule.ACTOR
 
 
 class IdentityUnavailable(IdentityError):
@@ -57,6 +92,7 @@ class IdentityUnavailable(IdentityError):
     title = "The issuer's keys are not available"
     status = 503
     solution = "Try again shortly; the operator should check the issuer's key file."
+    usual_rule = Rule.KEY_SET
 
 
 class CallerError(CounterfoilError):

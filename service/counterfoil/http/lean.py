@@ -22,11 +22,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 from werkzeug.routing import MapAdapter
 
-from counterfoil.errors import CounterfoilError, MethodNotAllowed, NotFound
+from counterfoil.errors import CounterfoilError, IdentityError, MethodNotAllowed, NotFound
 from counterfoil.http.exchange import Environ, Reply, View
 from counterfoil.http.hosts import HostRule
 from counterfoil.http.metrics import Metrics
 from counterfoil.http.problems import Problems
+from counterfoil.http.refusals import RefusalLog
 from counterfoil.http.tracing import request_id, trace_headers
 
 StartResponse: TypeAlias = Callable[[str, list[tuple[str, str]]], Any]
@@ -46,6 +47,7 @@ class Frame:
     metrics: Metrics
     hosts: HostRule
     new_request_id: Callable[[], str]
+    refusals: RefusalLog
 
 
 class LeanFlask(Flask):
@@ -91,6 +93,8 @@ class LeanFlask(Flask):
             allow = (("Allow", ", ".join(error.allowed)),)
             reply = frame.problems.reply(MethodNotAllowed(), request_id=ident, headers=allow)
         except CounterfoilError as error:
+            if isinstance(error, IdentityError):
+                frame.refusals.note(error, ident)
             reply = frame.problems.reply(error, request_id=ident)
         except Exception as error:  # noqa: BLE001 -- the outermost frame: the caller sees a bare 500
             _log_unexpected(error, ident)

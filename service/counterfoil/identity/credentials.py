@@ -17,7 +17,13 @@ from counterfoil.config_model import Config
 from counterfoil.core.claims import read_caller, read_source
 from counterfoil.core.model import Caller
 from counterfoil.core.sources import VerifiedSource
-from counterfoil.errors import ConfigError, IdentityUnavailable, MissingCredential
+from counterfoil.errors import (
+    ConfigError,
+    IdentityUnavailable,
+    MissingClaim,
+    MissingCredential,
+    Rule,
+)
 from counterfoil.identity.jwks import KeyFile, KeySet
 from counterfoil.identity.oidc import TrustedIssuer, verify_token
 from counterfoil.ports import Proof
@@ -75,6 +81,7 @@ class Verifier:
             leeway_seconds=self._leeway_seconds,
             grace_seconds=grace_seconds,
         )
+        _refuse_bound(caller.key_thumbprint)
         if caller.expires_at <= now:
             return caller
         until = min(caller.expires_at, now + MAX_REMEMBERED_SECONDS)
@@ -97,7 +104,9 @@ class Verifier:
         if not unverified_token:
             raise MissingCredential
         claims, issuer, _ = verify_token(unverified_token, self._issuers, now=now)
-        return read_source(claims, issuer.entry, now=now, leeway_seconds=self._leeway_seconds)
+        source = read_source(claims, issuer.entry, now=now, leeway_seconds=self._leeway_seconds)
+        _refuse_bound(source.key_thumbprint)
+        return source
 
     def _recall(self, name: bytes, now: float) -> Caller | None:
         entry = self._remembered.get(name)
@@ -119,6 +128,12 @@ class Verifier:
             self._remembered.move_to_end(name)
             if len(self._remembered) > CACHE_ENTRIES:
                 self._remembered.popitem(last=False)
+
+
+def _refuse_bound(key_thumbprint: str | None) -> None:
+    # Rule 11: a token bound to a key is worth nothing without the proof, and none is read yet.
+    if key_thumbprint is not None:
+        raise MissingClaim("a token with cnf needs a proof", rule=Rule.PROOF)
 
 
 def check_key_files(config: Config, *, now: float) -> None:

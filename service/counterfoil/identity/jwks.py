@@ -67,15 +67,17 @@ class VerifyingKey:
     key: Any
     algorithm: str | None
 
-    def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
-        """Whether `signature` over `signed` is this key's under exactly `algorithm`."""
+    def fits(self, algorithm: str) -> bool:
+        """Whether it may verify under `algorithm`."""
         # Rule 5: the kind of key belongs to the algorithm (no key confusion, CVE-2022-29217)
         # and a JWK's own `alg` is binding.
-        if self.algorithm not in {None, algorithm}:
-            return False
-        if not isinstance(self.key, _KEY_TYPES[algorithm]):
-            return False
-        return bool(_ALGORITHMS[algorithm].verify(signed, self.key, signature))
+        return self.algorithm in {None, algorithm} and isinstance(self.key, _KEY_TYPES[algorithm])
+
+    def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
+        """Whether `signature` over `signed` is this key's under exactly `algorithm`."""
+        return self.fits(algorithm) and bool(
+            _ALGORITHMS[algorithm].verify(signed, self.key, signature)
+        )
 
 
 @dataclass(frozen=True, slots=True)

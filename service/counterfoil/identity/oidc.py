@@ -10,11 +10,13 @@
 8. `aud` holds this service; `client_id`/`azp` is listed where there is a list
    (`core/claims.py`).
 9. `exp`, `nbf`, `iat`, age and `sub` (`core/claims.py`).
+11. A token with `cnf` is refused: no proof is read yet (`credentials.py`).
 13. Every failure is one generic 401; nothing of the token is in it or in a log.
+14. Groups, 15. tenant, 16. actor: as the issuer's entry maps them (`core/claims.py`).
 
-Rules 10 and 12 (fetched keys, introspection) belong to what this release has not; 11: a
-token with `cnf` is refused, as no proof is read (`core/claims.py`).
-The steps are cheap until the signature, and the signature is checked at most once.
+Rules 10 and 12 (fetched keys, introspection) belong to what this release has not.
+`errors/rules.py` names the rules in the order in which they are judged: cheap until the
+signature, and the signature is checked at most once.
 """
 
 from __future__ import annotations
@@ -23,23 +25,23 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final
 
 from counterfoil.config_model import OidcIssuer
 from counterfoil.core.claims import IssuerEntry, VerifiedClaims
-from counterfoil.core.model import JsonObject
+from counterfoil.core.model import JsonObject, JsonValue
 from counterfoil.core.strict_json import parse
-from counterfoil.errors import InvalidSignature, RequestError, UnknownIssuer
+from counterfoil.errors import InvalidSignature, RequestError, Rule, UnknownIssuer
 from counterfoil.identity.jwks import KeyFile, KeySet
 
 MAX_TOKEN_CHARS = 16_384
 MAX_HEADER_BYTES = 4_096
 MAX_JSON_DEPTH = 16  # Keycloak's resource_access needs 4
+CREDENTIAL_TYPES: Final = frozenset({"jwt", "at+jwt"})
 
 _SEGMENT: Final = re.compile(rb"[A-Za-z0-9_-]+")
 _HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
 _IGNORED_MEMBERS: Final = frozenset({"x5t", "x5t#S256"})  # fingerprints: they carry no key
-_ACCEPTED_TYPES: Final = frozenset({"jwt", "at+jwt"})
 _MEDIA_TYPE_PREFIX: Final = "application/"
 
 
@@ -58,9 +60,19 @@ class TrustedIssuer:
 
 
 def verify_token(
-    unverified_token: str, issuers: Mapping[str, TrustedIssuer], *, now: float
+    unverified_token: str,
+    issuers: Mapping[str, TrustedIssuer],
+    *,
+    now: float,
+    types: frozenset[str] = CREDENTIAL_TYPES,
 ) -> tuple[VerifiedClaims, TrustedIssuer, KeySet]:
     """Prove that a configured issuer signed the token; its claims are read afterwards.
+
+    Args:
+        unverified_token: the compact token.
+        issuers: by their `iss`.
+        now: seconds since the epoch.
+        types: what `typ` may be, in lower case, without `application/`.
 
     Raises:
         InvalidSignature: rules 1-6.
@@ -68,16 +80,21 @@ def verify_token(
         IdentityUnavailable: the issuer's keys were never readable.
     """
     signed, header_bytes, payload_bytes, signature = _split(unverified_token)  # 1
-    unverified_header = _strict_json(header_bytes, MAX_HEADER_BYTES)  # 4
-    algorithm, key_id = _check_header(unverified_header)  # 2, 3
-    unverified_claims = _strict_json(payload_bytes, MAX_TOKEN_CHARS)  # 4
+    unverified_header = _strict_json(header_bytes, MAX_HEADER_BYTES, Rule.HEADER_JSON)  # 4
+    algorithm, key_id, kind = _read_header(unverified_header)  # 2
+    _check_type(kind, types)  # 3
+    unverified_claims = _strict_json(payload_bytes, MAX_TOKEN_CHARS, Rule.PAYLOAD_JSON)  # 4
     issuer = _choose(unverified_claims, issuers)  # 7
     if algorithm not in issuer.algorithms:  # 6
-        _refuse()
+        raise InvalidSignature("alg is not one of the entry's algorithms", rule=Rule.ALGORITHM)
     key_set = issuer.keys.current(now)
     key = key_set.keys.get(key_id)  # 5
-    if key is None or not key.verifies(algorithm, signed, signature):
-        _refuse()
+    if key is None:
+        raise InvalidSignature("no key of the issuer that may verify has this kid", rule=Rule.KEY)
+    if not key.fits(algorithm):
+        raise InvalidSignature("the key is not for this alg", rule=Rule.KEY)
+    if not key.verifies(algorithm, signed, signature):
+        raise InvalidSignature("the signature is not the key's")
     return VerifiedClaims(unverified_claims), issuer, key_set
 
 
@@ -85,43 +102,48 @@ def _split(token: str) -> tuple[bytes, bytes, bytes, bytes]:
     # Rule 1. Canonical: two spellings of one token would be two cache entries, two log
     # lines, and a way round a block list (CVE-2026-102269).
     if len(token) > MAX_TOKEN_CHARS or not token.isascii():
-        _refuse()
+        raise InvalidSignature("too long, or not ASCII", rule=Rule.FORM)
     segments = token.encode("ascii").split(b".")
     if len(segments) != 3:  # noqa: PLR2004 -- RFC 7515 §3.1
-        _refuse()
+        raise InvalidSignature("not three segments", rule=Rule.FORM)
     header, payload, signature = (_decoded(segment) for segment in segments)
     return b".".join(segments[:2]), header, payload, signature
 
 
 def _decoded(segment: bytes) -> bytes:
     if not _SEGMENT.fullmatch(segment) or len(segment) % 4 == 1:
-        _refuse()
+        raise InvalidSignature("a segment is not base64url", rule=Rule.FORM)
     data = urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
     if urlsafe_b64encode(data).rstrip(b"=") != segment:
-        _refuse()
+        raise InvalidSignature("a segment is not canonical", rule=Rule.FORM)
     return data
 
 
-def _strict_json(data: bytes, max_bytes: int) -> JsonObject:
+def _strict_json(data: bytes, max_bytes: int, rule: Rule) -> JsonObject:
     # Rule 4. `from None`: a JSON error quotes the document, and that is the token's.
     try:
         return parse(data, max_bytes=max_bytes, max_depth=MAX_JSON_DEPTH)
     except RequestError:
-        raise InvalidSignature from None
+        raise InvalidSignature("not one strict JSON object", rule=rule) from None
 
 
-def _check_header(header: JsonObject) -> tuple[str, str]:
+def _read_header(header: JsonObject) -> tuple[str, str, JsonValue]:
     # Rule 2: jwk, jku, x5u, x5c would bring the attacker's key, crit and b64 another meaning
     # of the signature (RFC 7797), cty a token in a token. An unknown member refuses too.
     if header.keys() - _HEADER_MEMBERS - _IGNORED_MEMBERS:
-        _refuse()
-    algorithm, key_id, kind = (header.get(name) for name in ("alg", "kid", "typ"))
-    if not isinstance(algorithm, str) or not isinstance(key_id, str) or not isinstance(kind, str):
-        _refuse()
+        raise InvalidSignature("it holds a member that is not allowed", rule=Rule.HEADER)
+    algorithm, key_id = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str) or not isinstance(key_id, str):
+        raise InvalidSignature("alg or kid is missing or malformed", rule=Rule.HEADER)
+    return algorithm, key_id, header.get("typ")
+
+
+def _check_type(kind: JsonValue, types: frozenset[str]) -> None:
     # Rule 3 (RFC 8725 §3.11): media types compare without case, RFC 7515 §4.1.9.
-    if kind.lower().removeprefix(_MEDIA_TYPE_PREFIX) not in _ACCEPTED_TYPES:
-        _refuse()
-    return algorithm, key_id
+    if not isinstance(kind, str):
+        raise InvalidSignature("typ is missing or malformed", rule=Rule.TYPE)
+    if kind.lower().removeprefix(_MEDIA_TYPE_PREFIX) not in types:
+        raise InvalidSignature("typ is that of another kind of token", rule=Rule.TYPE)
 
 
 def _choose(unverified_claims: JsonObject, issuers: Mapping[str, TrustedIssuer]) -> TrustedIssuer:
@@ -129,9 +151,5 @@ def _choose(unverified_claims: JsonObject, issuers: Mapping[str, TrustedIssuer])
     unverified_issuer = unverified_claims.get("iss")
     issuer = issuers.get(unverified_issuer) if isinstance(unverified_issuer, str) else None
     if issuer is None:
-        raise UnknownIssuer
+        raise UnknownIssuer("iss is not a configured issuer")
     return issuer
-
-
-def _refuse() -> NoReturn:
-    raise InvalidSignature

@@ -19,9 +19,11 @@ from counterfoil.http.lean import Frame, LeanFlask
 from counterfoil.http.metrics import Metrics
 from counterfoil.http.openapi import bundle, load_source, openapi_blueprint
 from counterfoil.http.problems import Problems
+from counterfoil.http.refusals import RefusalLog
 from counterfoil.http.wellknown import protected_resource, wellknown_blueprint
 from counterfoil.ports import Health
 from counterfoil.schemas_registry import SchemaRegistry
+from counterfoil.system import SystemClock
 from simulators.http_door import Answer, honest, send
 
 ROOT = Path(__file__).parents[3]
@@ -47,6 +49,7 @@ def _app(checks: dict[str, Check] | None = None) -> Flask:
         metrics=Metrics(),
         hosts=HostRule(),
         new_request_id=lambda: "req_1",
+        refusals=RefusalLog(SystemClock().monotonic),
     )
     app = LeanFlask("documents", frame=frame)
     app.register_blueprint(health_blueprint(checks or {}, clock=FixedClock(), version="1.2.3"))
