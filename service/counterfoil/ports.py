@@ -280,6 +280,36 @@ class SingleUse(Protocol):
         """
 
 
+class OneTimeAnswers(Protocol):
+    """Answers that an event's `once` stored, each handed out a single time."""
+
+    def take(self, once: Once, *, deadline: float) -> bytes | None:
+        """Hand out an answer and destroy it.
+
+        None where there is none under that scope and body, where it expired, or was taken.
+
+        Raises:
+            LedgerError: not known in time; it may be taken all the same.
+        """
+
+
+class SamlCodes(Protocol):
+    """The single-use codes behind which SAML logins wait for `POST /token`."""
+
+    def take(self, unverified_code: str, unverified_verifier: str, *, now: float) -> VerifiedSource:
+        """Spend a code and return who logged in.
+
+        Args:
+            unverified_code: as the browser brought it to the launcher.
+            unverified_verifier: of RFC 7636; its S256 challenge was bound at `/saml/login`.
+            now: seconds since the epoch.
+
+        Raises:
+            SamlCodeRefused: unknown, spent, expired, or another verifier: not told apart.
+            LedgerError: that cannot be known now; the code may be spent.
+        """
+
+
 class States(Protocol):
     """Where durable things stand (`Change`); all of one tenant, never another's."""
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
+from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.model import Subject
 
 
@@ -30,3 +32,16 @@ class VerifiedSource:
     source_id: str | None = None
     key_thumbprint: str | None = None
     issued_at: float | None = None
+
+
+def source_bytes(source: VerifiedSource) -> bytes:
+    """A source as it is stored until it is taken, or recorded; fields are only ever added."""
+    return canonical_bytes(asdict(source), floats=True)
+
+
+def stored_source(data: bytes) -> VerifiedSource:
+    """What `source_bytes` wrote. Only for bytes that nobody else could have written."""
+    value = json.loads(data)
+    subject = value.pop("subject")
+    subject["groups"] = tuple(subject["groups"])
+    return VerifiedSource(subject=Subject(**subject), **value)

@@ -61,6 +61,7 @@ from counterfoil.errors.request import (
     UnsupportedMediaType,
 )
 from counterfoil.errors.rules import Rule
+from counterfoil.errors.saml import SamlCodeRefused
 
 __all__ = [
     "ActorRequired",
@@ -102,6 +103,7 @@ __all__ = [
     "RequestError",
     "ResourceMismatch",
     "Rule",
+    "SamlCodeRefused",
     "SchemaViolation",
     "SelfApproval",
     "StateConflict",

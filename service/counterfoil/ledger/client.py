@@ -161,6 +161,21 @@ class LedgerClient:
             case answer:
                 raise _error(answer)
 
+    def take(self, once: Once, *, deadline: float) -> bytes | None:
+        """Hand out a stored answer once (`ports.OneTimeAnswers`); None where there is none.
+
+        Raises:
+            LedgerError: not known in time (it may be taken all the same), or it does not open.
+        """
+        scope, body = self._master.once_scope(once.scope), self._master.once_body(once)
+        match self._ask(["take", scope, body], deadline):
+            case ["none"]:
+                return None
+            case ["done", bytes(sealed_answer)]:
+                return self._open_once(once, sealed_answer)
+            case answer:
+                raise _error(answer)
+
     def trail(self, tenant: str, decision_id: str) -> list[StoredEvent]:
         """All events of a decision in log order, opened (`ports.Ledger`).
 

@@ -90,6 +90,9 @@ class Group:
                     return self._append(events)
                 case ["reserve", bytes(scope), bytes(body), float(until)]:
                     return self._reserve(scope, body, until)
+                case ["take", bytes(scope), bytes(body)]:
+                    answer = once.take(self._db, scope, body, self._now)
+                    return ["none"] if answer is None else ["done", answer]
                 case ["release", bytes(scope), bytes(body)]:
                     once.release(self._db, scope, body)
                     return ["ok"]

@@ -1,8 +1,8 @@
 """Table `once`: what happens once, inside the writer's transaction.
 
-A row is claimed (`reserve`) until its deadline, or done (with its event, or spent without one)
-until it expires; past that it counts as absent. Scope and body are keyed hashes here: the
-writer cannot read them.
+A row is claimed (`reserve`) until its deadline; done (with its event, or spent without one) or
+taken (done, and its answer handed out for good) until it expires; past that it counts as
+absent. Scope and body are keyed hashes here: the writer cannot read them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from enum import Enum
 
-_PENDING, _DONE = 0, 1
+_PENDING, _DONE, _TAKEN = 0, 1, 2
 _PRUNED_AT_ONCE = 500  # keeps the pause short
 
 
@@ -47,7 +47,7 @@ def look_up(db: sqlite3.Connection, scope: bytes, body: bytes, now: float) -> On
     stored_body, state, deadline, expires_at, event_id, answer = row
     if (deadline if state == _PENDING else expires_at) <= now:
         return _FREE
-    if stored_body != body:
+    if stored_body != body or state == _TAKEN:
         return OnceRow(Standing.CONFLICT)
     return (
         OnceRow(Standing.CLAIMED) if state == _PENDING else OnceRow(Standing.DONE, event_id, answer)
@@ -90,6 +90,15 @@ def spend(db: sqlite3.Connection, scope: bytes, until: float, now: float) -> boo
         (scope, b"", _DONE, until, until),
     )
     return True
+
+
+def take(db: sqlite3.Connection, scope: bytes, body: bytes, now: float) -> bytes | None:
+    """Hand out the answer of a done row and destroy it; None where there is none for `body`."""
+    row = look_up(db, scope, body, now)
+    if row.standing is not Standing.DONE:
+        return None
+    db.execute("UPDATE once SET state = ?, answer = NULL WHERE scope = ?", (_TAKEN, scope))
+    return row.answer
 
 
 def release(db: sqlite3.Connection, scope: bytes, body: bytes) -> None:
