@@ -12,4 +12,5 @@ HUNG_SECONDS: Final = 30  # a worker whose loop stands still this long is killed
 MAX_CONNECTIONS: Final = 512  # per worker; more wait in the backlog
 MAX_HEADER_BYTES: Final = 16_640  # one header: a 16 KiB token and its name
 MAX_HEADERS: Final = 64
+MAX_HEAD_BYTES: Final = 32_768  # all headers: a full token twice over
 MAX_REQUEST_LINE_BYTES: Final = 4094

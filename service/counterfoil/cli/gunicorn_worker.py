@@ -20,10 +20,17 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from socket import SHUT_RD
 from typing import Any, Final, TypeAlias
+from urllib.parse import quote, unquote_to_bytes
 
 import gevent
 from gunicorn import util
-from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, NoMoreData, ParseException
+from gunicorn.http.errors import (
+    InvalidRequestLine,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    NoMoreData,
+    ParseException,
+)
 from gunicorn.http.message import TOKEN_RE, Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.wsgi import HEADER_VALUE_RE, base_environ
@@ -34,6 +41,7 @@ from counterfoil.cli import gunicorn_limits as limits
 Environ: TypeAlias = dict[str, Any]
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"  # RFC 9110 §10.1.1
+_PATH_CHARACTERS: Final = "/:@!$&'()*+,;="  # RFC 3986 §3.3, beside the unreserved ones
 _STATUS_OF: Final[dict[type[Exception], HTTPStatus]] = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -53,14 +61,41 @@ class _Answer:
 
 
 class _Request(Request):  # type: ignore[misc]  # gunicorn has no types
-    """A request whose peer is never a proxy: gunicorn would trust every unix-socket peer."""
+    """A request as we take it: a small head, a plain target, no word of a proxy's."""
+
+    def parse(self, unreader: Any) -> Any:
+        """Read the head. gunicorn bounds each header; 64 of the largest would be a megabyte."""
+        self.max_buffer_headers = limits.MAX_HEAD_BYTES
+        return super().parse(unreader)
+
+    def parse_request_line(self, line_bytes: bytes) -> None:
+        """Take a path with a query (RFC 9112 §3.2.1): an absolute target names its own host.
+
+        Raises:
+            InvalidRequestLine: another form.
+        """
+        super().parse_request_line(line_bytes)
+        if not self.uri.startswith("/") or "#" in self.uri:
+            raise InvalidRequestLine(self.uri)
 
     def _peer_trusted_for_forwarded(self) -> tuple[dict[str, str], list[str]]:
-        return {}, []
+        return {}, []  # gunicorn would trust every unix-socket peer
 
 
 class _Parser(RequestParser):  # type: ignore[misc]  # gunicorn has no types
     mesg_class = _Request
+
+
+def _decoded(path: str) -> str:
+    """A path as PEP 3333 has it, where its spelling is the shortest; any other stays as it is.
+
+    So `%61` and `%2F` give no path a second name, which whoever stands in front may have
+    judged otherwise: what is spelt so is not found.
+    """
+    if "%" not in path:
+        return path
+    data = unquote_to_bytes(path)
+    return data.decode("latin-1") if quote(data, safe=_PATH_CHARACTERS) == path else path
 
 
 def _send(client: Any, data: bytes) -> None:
@@ -106,7 +141,9 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             client.settimeout(None)  # reads have one timer around them, sends `_send`'s
             parser = _Parser(self.cfg, client, addr)
             while self._one(parser, listener, client, addr):
-                pass
+                # Requests that are there already would be read without ever waiting, and
+                # this connection would have the worker for itself.
+                gevent.sleep(0)
         except (NoMoreData, StopIteration, OSError):
             pass  # the peer closed, reset or stalled: nobody is left to be told
         except ParseException as error:
@@ -163,7 +200,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         environ = self._base_environ(listener).copy()
         environ["wsgi.input"] = io.BytesIO(body)
         environ["REQUEST_METHOD"] = request.method
-        environ["PATH_INFO"] = util.unquote_to_wsgi_str(request.path)
+        environ["PATH_INFO"] = _decoded(request.path)
         environ["QUERY_STRING"] = request.query
         environ["RAW_URI"] = request.uri
         environ["SERVER_PROTOCOL"] = "HTTP/{}.{}".format(*request.version)
