@@ -86,6 +86,9 @@ class Findings:
             return self._image(value, pointer)
         if not _is_scalar(kind, value):
             _check_mapping(kind, value, pointer)
+            if kind == "quantities" and isinstance(value, dict) and any("/" in n for n in value):
+                # `nvidia.com/gpu`, `devices.kubevirt.io/kvm`: a device of the node
+                self.power("node", pointer)
         return value
 
     def _image(self, value: Value, pointer: str) -> str:
