@@ -1,7 +1,8 @@
 """`Idempotency-Key` on the main path (draft-ietf-httpapi-idempotency-key-header).
 
-A key belongs to one caller (tenant, subject, actor) and one body. Its row commits in the
-event's own transaction, so an acknowledged decision and its stored answer are one fact.
+A key belongs to one caller in one run (tenant, subject, actor, run, the run's prompt) and one
+body. Its row commits in the event's own transaction, so an acknowledged decision and its
+stored answer are one fact.
 A stored grant is never replayed after it expired: the request is evaluated anew.
 """
 
@@ -38,8 +39,9 @@ class Idempotency:
         batch: bool,
         now: float,
     ) -> Idempotency | None:
-        """Scope a key to its caller; None where the request has no key.
+        """Scope a key to its caller and run; None where the request has no key.
 
+        The prompt that opened a run is not in the body, and policy may have denied another's.
         Bodies are compared in canonical form, where integers are exact: RFC 8785 would
         make 2^60 and 2^60+1 one body.
         """
@@ -53,6 +55,8 @@ class Idempotency:
             caller.subject.sub,
             actor.issuer if actor else None,
             actor.sub if actor else None,
+            caller.run_id,
+            caller.prompt_digest,
             key,
         ]
         body: JsonValue = [batch, *(asdict(request) for request in requests)]

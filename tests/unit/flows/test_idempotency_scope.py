@@ -51,6 +51,9 @@ OTHERS: dict[str, dict[str, Any]] = {
     "actor": {"actor": Actor(issuer="https://idp", sub="reviewer")},
     "actor's issuer": {"actor": Actor(issuer="https://other", sub="coder")},
     "no actor": {"actor": None},
+    "run": {"run_id": "run_2"},
+    "no run": {"run_id": None},
+    "the run's prompt": {"prompt_digest": "x"},
 }
 
 
