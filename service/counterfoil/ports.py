@@ -165,8 +165,8 @@ class Change:
 
     `expect_version` is the version that the thing must have now, None where it must not
     exist yet; each step adds one. At most one thing that is `open` and unexpired has the
-    same `name`. `owner` groups things for reading. The ledger keeps name and owner as keyed
-    hashes only. States find and serialise; the events are the truth.
+    same `name`, and an owner never has more than `most_open` of them. The ledger keeps name
+    and owner as keyed hashes only. States find and serialise; the events are the truth.
     """
 
     kind: str
@@ -177,6 +177,7 @@ class Change:
     name: str
     owner: str
     expires_at: float
+    most_open: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from approval_story import (
     request,
 )
 from counterfoil.config import DEVELOPMENT_ISSUER
-from counterfoil.flows.approvals import MOST_OPEN
+from counterfoil.flows.approval_events import MOST_OPEN
 from main_path import assert_denied, assert_problem, everything_stored, leaves, new_run
 from service import PROMPT, prompt_digest
 from simulators.hostile_session import SCHEMAS

@@ -36,6 +36,7 @@ def step(key: str, expect: int | None, **changes: Any) -> Change:
         name=f"name of {key}",
         owner="alice's run",
         expires_at=CLOCK.now() + 600,
+        most_open=1_000,
     )
     return replace(base, **changes)
 
@@ -133,6 +134,24 @@ def test_a_name_is_free_again_when_its_time_is_over(ledger: Ledger) -> None:
     assert [s.key for s in client.states.open_states("default", "approval", name="n")] == sorted(
         [one, two]
     )
+
+
+def test_an_owner_has_no_more_open_than_it_may(ledger: Ledger) -> None:
+    client = ledger.client()
+    first, second, third = (new_id("apr") for _ in range(3))
+    client.append([with_step(step(first, None, most_open=2))], deadline=soon())
+    together = [with_step(step(key, None, most_open=2)) for key in (second, third)]
+    with pytest.raises(StateConflict):
+        client.append(together, deadline=soon())
+    assert len(client.states.open_states("default", "approval", owner="alice's run")) == 1
+    client.append(together[:1], deadline=soon())
+    with pytest.raises(StateConflict):
+        client.append(together[1:], deadline=soon())
+    other = with_step(step(new_id("apr"), None, most_open=2, owner="bob's run"))
+    client.append([other], deadline=soon())
+    # One ends, and so does its time: there is room again.
+    ended = with_step(step(first, 1, state="spent", open=False))
+    client.append([ended, with_step(step(third, None, most_open=2))], deadline=soon())
 
 
 def test_rivals_have_one_winner(ledger: Ledger) -> None:

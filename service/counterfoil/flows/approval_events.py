@@ -20,6 +20,8 @@ from counterfoil.core.times import rfc3339_second
 from counterfoil.ports import Change, Event, Ledger, States, StoredState
 
 KIND = "approval"
+MOST_OPEN = 32
+"""Open approvals of one run: more than people read, and an agent cannot bury theirs."""
 
 
 def load(ledger: Ledger, states: States, tenant: str, approval_id: str) -> Approval | None:
@@ -129,4 +131,5 @@ def _change(approval: Approval, status: Status, *, expect_version: int | None) -
         name=name_of(approval.asker, approval.action_digest),
         owner=owner_of(approval.asker),
         expires_at=float(approval.expires_at),
+        most_open=MOST_OPEN,
     )

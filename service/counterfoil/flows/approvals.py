@@ -33,9 +33,6 @@ from counterfoil.core.times import rfc3339
 from counterfoil.flows import approval_events as record
 from counterfoil.ports import Event, Ids, Ledger, States, StoredState
 
-MOST_OPEN = 32
-"""Open approvals of one run: more than people read, and an agent cannot bury theirs."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presented:
@@ -178,7 +175,7 @@ class ApprovalDesk:
                 if found is not None and found.status(now) in OPEN and _same(found, wanted):
                     return found
                 closing.append(self._close(state, found, wanted, now=now))
-        if self._open_count(wanted.asker, now) + len(done.opened) >= MOST_OPEN:
+        if self._open_count(wanted.asker, now) + len(done.opened) >= record.MOST_OPEN:
             return None
         done.events += [*closing, record.requested(wanted, event_id=self.ids.new("evt"), now=now)]
         done.opened[name] = wanted

@@ -247,6 +247,7 @@ def _step(change: Change, master: Master) -> list[Value]:
         master.state_name(change.name),
         master.state_name(change.owner),
         float(change.expires_at),
+        change.most_open,
     ]
 
 

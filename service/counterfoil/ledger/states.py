@@ -43,6 +43,7 @@ class Step:
     name: bytes
     owner: bytes
     expires_at: float
+    most_open: int
 
 
 def read_step(value: Value) -> Step:
@@ -61,8 +62,9 @@ def read_step(value: Value) -> Step:
             bytes(name),
             bytes(owner),
             float(expires_at),
+            int(most_open),
         ]:
-            return Step(kind, key, expected, state, is_open, name, owner, expires_at)
+            return Step(kind, key, expected, state, is_open, name, owner, expires_at, most_open)
         case _:
             raise ValueError("malformed change")
 
@@ -105,6 +107,13 @@ def _make(
         (tenant, step.kind, step.name, now),
     ).fetchone()
     if rival is not None or decision_id is None:
+        return False
+    (count,) = db.execute(
+        "SELECT count(*) FROM states WHERE open = 1 AND tenant = ? AND kind = ? AND owner = ?"
+        " AND expires_at > ?",
+        (tenant, step.kind, step.owner, now),
+    ).fetchone()
+    if count >= step.most_open:
         return False
     made = db.execute(
         "INSERT OR IGNORE INTO states VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
