@@ -121,7 +121,8 @@ class Approval:
     def _answered(self) -> Status:
         if any(item.answer != APPROVE for item in self.answers):
             return Status.DENIED
-        people = {item.person for item in self.approvers()}
+        # One person may have several issuers: only `sub` is theirs in all of them.
+        people = {item.person[1] for item in self.approvers() if item.person is not None}
         return Status.APPROVED if len(people) >= self.terms.quorum else Status.PENDING
 
 

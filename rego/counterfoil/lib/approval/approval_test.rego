@@ -20,10 +20,6 @@ by(people) := object.union(
 enough := {
 	"one of one": {"terms": one, "people": [bob]},
 	"two of two, from two groups": {"terms": terms, "people": [bob, carol]},
-	"a namesake of the asker from another issuer": {
-		"terms": one,
-		"people": [object.union(bob, {"sub": sample.alice.sub})],
-	},
 }
 
 test_enough[name] if {
@@ -38,6 +34,18 @@ too_few := {
 	"the same person with two groups": {
 		"terms": terms,
 		"people": [bob, object.union(bob, {"groups": ["leads"]})],
+	},
+	"the same person from two issuers": {
+		"terms": terms,
+		"people": [bob, object.union(bob, {"iss": "https://other"})],
+	},
+	"the asker from another issuer": {
+		"terms": one,
+		"people": [object.union(bob, {"iss": "https://other", "sub": sample.alice.sub})],
+	},
+	"a person of the agent's name": {
+		"terms": one,
+		"people": [object.union(bob, {"iss": "https://other", "sub": sample.coder.sub})],
 	},
 	"another group": {"terms": one, "people": [object.union(bob, {"groups": ["guests"]})]},
 	"a group in other letters": {"terms": one, "people": [object.union(bob, {"groups": ["Admins"]})]},
