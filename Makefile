@@ -5,14 +5,15 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 # The Go that set-up installed where there was none; nothing where there is one.
 WITH_GO := PATH="$(CURDIR)/.tools/go/bin:$$PATH"
-PY_DIRS := service tests benchmarks tools
+PY_DIRS := service tests benchmarks tools hooks examples
 MYPY_DIRS := service tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types imports policy prove bench lock clean
+.PHONY: help setup run test check lint types imports policy hooks test-hooks \
+	hooks-types hooks-highest hooks-lowest prove bench lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything under this folder: .venv, .tools/opa, var/
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed; install it, or set PYTHON=/path/to/python3" >&2; exit 1; }
@@ -25,14 +26,14 @@ test: setup ## all tests, in parallel, offline
 	@$(PYTHON) tools/setup.py tests
 	@$(WITH_GO) $(BIN)/pytest -n auto -m "not e2e and not prove"
 
-check: setup lint types imports policy test ## all that must pass: lint, types, imports, policy, tests
+check: setup lint types imports policy test hooks ## all that must pass: lint, types, imports, policy, tests, hooks
 
 lint: setup ## ruff, and the house's own size limits
 	@$(BIN)/ruff check --quiet $(wildcard $(PY_DIRS))
 	@$(BIN)/ruff format --check --quiet $(wildcard $(PY_DIRS))
 	@$(BIN)/python tools/file_length.py
 
-types: setup ## mypy --strict, tests included
+types: setup ## mypy --strict, tests included (the hook's own by make hooks)
 	@$(BIN)/mypy $(wildcard $(MYPY_DIRS))
 
 imports: setup ## imports point inwards; the core stays pure
@@ -41,6 +42,23 @@ imports: setup ## imports point inwards; the core stays pure
 policy: setup ## the Rego policy: format, strict check, tests, coverage
 	@$(BIN)/counterfoil policy check
 	@$(BIN)/counterfoil policy test
+
+hooks: hooks-types hooks-highest ## the hook for AutoGen: its schemas, types, and tests on the newest AutoGen
+
+test-hooks: hooks-highest hooks-lowest ## the hook's tests on the newest and the oldest AutoGen that it supports
+
+hooks-types: setup
+	@$(PYTHON) tools/setup.py hooks-highest
+	@$(BIN)/python hooks/tools/sync_schemas.py --check
+	@cd hooks && ../.venv-hooks/bin/mypy . ../examples
+
+hooks-highest: setup
+	@$(PYTHON) tools/setup.py hooks-highest
+	@cd hooks && ../.venv-hooks/bin/pytest -n auto
+
+hooks-lowest: setup
+	@$(PYTHON) tools/setup.py hooks-lowest
+	@cd hooks && ../.venv-hooks-low/bin/pytest -n auto
 
 prove: setup ## the long proofs; writes docs/evidence/*.json
 	@$(PYTHON) tools/setup.py tests
@@ -54,4 +72,4 @@ lock: setup ## renew requirements/*.txt from pyproject.toml
 	@$(BIN)/python tools/lock.py
 
 clean: ## remove what set-up made, but not var/ (keys and ledger)
-	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-hooks .venv-hooks-low .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

