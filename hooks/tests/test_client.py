@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from autogen_core import CancellationToken
 
+from autogen_counterfoil import Guard, guard_tools
+from autogen_counterfoil.canonical import canonical
 from autogen_counterfoil.client import AsyncClient, SyncClient
 from autogen_counterfoil.errors import (
     AnswerNotTrustedError,
@@ -163,3 +168,25 @@ def test_problem_details_are_read(status: int, code: str, kind: type[Any]) -> No
         accepted(Raw(status=status, media_type="application/problem+json", body=body))
     assert type(caught.value) is kind
     assert (caught.value.reason_code, caught.value.detail, caught.value.remedy) == (code, "d", "s")
+
+
+async def test_last_receipt_travels_with_the_next_call(
+    sim: Simulator, guard: Guard, token: Callable[[], str]
+) -> None:
+    sim.default = "allow"
+
+    async def look(n: int) -> str:
+        return str(n)
+
+    (tool,) = guard_tools([look], guard)
+    async with guard.session(token=token, task="t"):
+        for n in range(2):
+            await tool.run_json({"n": n}, CancellationToken())
+    first, second = sim.asked
+    assert "counterfoil-last-receipt" not in first.headers
+    header = second.headers["counterfoil-last-receipt"]
+    text = urlsafe_b64decode(header + "=" * (-len(header) % 4))
+    (receipt,) = (a["receipt"] for a in sim.answers.values() if a["receipt"]["event_id"] == "evt_1")
+    assert "=" not in header
+    assert text == canonical(receipt)
+    assert json.loads(text) == receipt
