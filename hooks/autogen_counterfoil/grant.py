@@ -62,8 +62,9 @@ def hold_to_action(answer: Answer, action: Action, token: DelegationToken, runs:
     Raises:
         AnswerNotTrustedError: it is another's.
     """
-    if answer.judged is not None:
-        _hold_to_judged(answer.judged, answer, action, token, runs)
+    if answer.judged is None:
+        raise AnswerNotTrustedError("it does not say what was judged")
+    _hold_to_judged(answer.judged, answer, action, token, runs)
     request = answer.scoped_token_request
     if request is None:
         return

@@ -199,7 +199,10 @@ class Guard:
                     return approved
                 token = await cancel.race(session.token(action.agent))
                 again = partial(session.ask, action, token, approval_id=approved)
+                asked_for = answer.action_digest
                 answer = await session.carried(action, token, again, cancel)
+                if answer.action_digest != asked_for:
+                    raise AnswerNotTrustedError("it is not for the action that was approved")
             return self._permit(session, action, token, answer)
         except CancelledRunError:
             raise

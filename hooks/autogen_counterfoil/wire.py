@@ -174,7 +174,7 @@ def _hold_together(value: JsonObject, effect: Effect) -> None:
         if execute is not None and _object(execute, "arguments") is None:
             raise AnswerNotTrustedError("execute names no arguments")
     elif execute is not None or any(
-        value.get(name) for name in ("scoped_token_request", "permissions", "ambient")
+        value.get(name) for name in ("scoped_token_request", "permissions", "ambient", "judged")
     ):
         raise AnswerNotTrustedError("it carries a grant without an allow")
 

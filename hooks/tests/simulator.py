@@ -84,7 +84,7 @@ class Simulator:
         self.fault: str | Callable[[str], str | None] | None = None
         self.change: Callable[[Json], Json] = lambda answer: answer
         self.execute: dict[str, Callable[[Json], Json]] = {}
-        self.with_judged = False
+        self.with_approval_of_any_action = False
         self.approval_expires_at = "2099-01-01T00:00:00Z"
         self.late_seconds = 30.0
 
@@ -209,12 +209,11 @@ class Simulator:
         }  # fmt: skip
         if effect == "allow":
             self._grant(answer, asked, digest)
+            answer["judged"] = judged
             if runs is not None:
                 answer["execute"] = {"arguments": runs}
         if effect == "needs_approval" and answer["enforcement"] == "enforce":
             answer["approval"] = self._open_approval(digest)
-        if self.with_judged:
-            answer["judged"] = judged
         return self.change(answer)
 
     def _grant(self, answer: Json, asked: Asked, digest: str) -> None:
@@ -256,7 +255,9 @@ class Simulator:
         if effect != "needs_approval" or named is None:
             return effect
         approval = self.approvals.get(named["id"])
-        good = approval is not None and approval.status == "approved" and approval.digest == digest
+        good = approval is not None and approval.status == "approved"
+        if approval is not None and not self.with_approval_of_any_action:
+            good = good and approval.digest == digest
         if approval is None or not good or approval.spent:
             return "needs_approval"
         approval.spent = True

@@ -62,6 +62,21 @@ async def test_approved_action_runs_once_with_the_approval(
     assert needs.outcomes.keys() == needs.allowed()
 
 
+async def test_allow_of_another_action_than_the_approved_one_runs_nothing(
+    needs: Simulator, guard: Guard, token: Token
+) -> None:
+    # the approval was given to one digest; the judged form must still be that one
+    ran = Ran()
+    forms = iter([{"table": "t"}, {"table": "other"}])
+    needs.execute["drop"] = lambda _arguments: next(forms)
+    needs.with_approval_of_any_action = True
+    running = asyncio.create_task(run(guard, protect(dropping(ran), guard), task="t", token=token))
+    needs.answer((await asyncio.to_thread(needs.pending)).id, "approved")
+    ((text, is_error),) = results(await running)
+    assert (ran, is_error) == ([], True)
+    assert "not for the action that was approved" in text
+
+
 async def test_action_that_a_person_denies_is_not_run_and_the_model_is_told(
     needs: Simulator, guard: Guard, token: Token
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from autogen_core import CancellationToken
 
 from autogen_counterfoil import Guard, guard_tools, protect, run
+from autogen_counterfoil.canonical import action_digest
 from builders import Ran, assistant, results
 from simulator import Simulator, jws
 
@@ -97,6 +98,13 @@ ANSWERS = {
     "grant for another action": _claims(action_digest="B" * 43),
     "grant for another person": _claims(sub="mallory"),
     "grant for another agent": _claims(act={"sub": "other"}),
+    "judged missing": _without("judged"),
+    "judged that is text": _with(judged="all"),
+    "judged beside a denial": _with(
+        effect="deny", permissions=[], ambient=[], scoped_token_request=None
+    ),
+    "arguments of another action to run": _with(execute={"arguments": {"path": "/etc"}}),
+    "digest of another action": _with(action_digest="B" * 43),
     "grant that cannot be read": lambda answer: {
         **answer,
         "scoped_token_request": {**answer["scoped_token_request"], "signed_request": "x"},
@@ -136,12 +144,52 @@ async def test_digest_over_something_else_runs_nothing(
     sim: Simulator, guard: Guard, token: Token, member: str, value: Any
 ) -> None:
     sim.default = "allow"
-    sim.with_judged = True
     ran, _, _ = await attempt(guard, token)  # control
     assert ran == ["/"]
     sim.change = lambda answer: {**answer, "judged": {**answer["judged"], member: value}}
     ran, _, is_error = await attempt(guard, token)
     assert (ran, is_error) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("subject", {"iss": "urn:test", "sub": "mallory"}),
+        ("actor", {"iss": "urn:agents", "sub": "other"}),
+        ("action", {"name": "other", "family": "tool"}),
+    ],
+)
+async def test_answer_that_is_whole_but_of_somebody_else_runs_nothing(
+    sim: Simulator, guard: Guard, token: Token, member: str, value: Any
+) -> None:
+    # a service that mixed up two calls: everything in the answer fits together
+    sim.default = "allow"
+    ran, _, _ = await attempt(guard, token)  # control
+    assert ran == ["/"]
+
+    def mixed_up(answer: dict[str, Any]) -> dict[str, Any]:
+        judged = {**answer["judged"], member: value}
+        whole = {**answer, "judged": judged, "action_digest": action_digest(judged, {"path": "/"})}
+        return _claims()(whole)
+
+    sim.change = mixed_up
+    ran, text, is_error = await attempt(guard, token)
+    assert (ran, is_error) == ([], True)
+    assert "another action, person or agent" in text
+
+
+async def test_answer_without_its_judged_form_runs_nothing(
+    sim: Simulator, guard: Guard, token: Token
+) -> None:
+    # the digest is of the judged form: the caller's own arguments may mean something else
+    sim.default = "allow"
+    sim.execute["wipe"] = lambda _arguments: {"path": "/judged"}
+    ran, _, _ = await attempt(guard, token)  # control
+    assert ran == ["/judged"]
+    sim.change = _without("execute")
+    ran, text, is_error = await attempt(guard, token)
+    assert (ran, is_error) == ([], True)
+    assert "digest" in text
 
 
 async def test_lost_answer_is_asked_for_again_with_the_same_key(

@@ -19,6 +19,7 @@ from autogen_counterfoil.wire import Action, request_body
 from builders import Ran, assistant, results
 from running import PROGRAM, Running, running_service
 from simulator import validator
+from tampering import tampering_proxy
 
 pytestmark = [
     pytest.mark.service,
@@ -202,6 +203,50 @@ async def test_answer_of_the_real_service_is_of_the_copied_schema(
     again = await client.send(exchange, deadline_seconds=5)
     assert json.loads(again)["decision_id"] == json.loads(first)["decision_id"]
     await client.close()
+
+
+TAMPERED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "other arguments to run": lambda answer: {
+        **answer,
+        "execute": {
+            **answer["execute"],
+            "arguments": {"database": "orders", "sql": "DROP TABLE public.invoices"},
+        },
+    },
+    "another resource": lambda answer: {
+        **answer,
+        "judged": {
+            **answer["judged"],
+            "resource": {**answer["judged"]["resource"], "location": "postgresql://evil:5432/orders"},
+        },
+    },
+    "another person": lambda answer: {
+        **answer,
+        "judged": {**answer["judged"], "subject": {"iss": "urn:counterfoil:development", "sub": "m"}},
+    },
+    "nothing said of what was judged": lambda answer: {
+        name: value for name, value in answer.items() if name != "judged"
+    },
+    "another digest": lambda answer: {**answer, "action_digest": "A" * 43},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+async def test_answer_that_was_changed_on_its_way_runs_nothing(
+    service: Running, plain: Callable[[], str], name: str
+) -> None:
+    ran = Ran()
+    with tampering_proxy(service.url) as between:
+        guard = Guard(between.url)
+        async with guard.session(token=plain, task=PROMPT) as session:
+            await protect(sql_agent(ran, "create table public.t (id int)"), guard).run(task="t")
+            assert len(ran) == 1, "control"
+            between.change = TAMPERED[name]
+            agent = protect(sql_agent(ran, "create table public.t (id int)"), guard)
+            ((text, is_error),) = results(await agent.run(task="t"))
+        assert (len(ran), is_error) == (1, True)
+        assert "hook.answer_not_trusted" in text
+        assert session.outbox.lost == 0
 
 
 OBSERVED = """

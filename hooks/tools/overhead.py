@@ -23,13 +23,20 @@ from autogen_core import CancellationToken
 from autogen_core.tools import FunctionTool, StaticStreamWorkbench
 
 from autogen_counterfoil import Guard, GuardedWorkbench
+from autogen_counterfoil.canonical import action_digest
 
 DECISION = "dec_00000000000000000000000000"
 ROUNDS = 5
+ARGUMENTS = {"database": "orders", "sql": "CREATE TABLE public.overhead (id integer)"}
+JUDGED: dict[str, Any] = {
+    "tenant": "default", "subject": {"iss": "i", "sub": "a"}, "actor": {"iss": "i", "sub": "b"},
+    "action": {"name": "run_sql", "family": "database"}, "resource": None,
+}  # fmt: skip
 ANSWER = {
     "decision_id": DECISION, "effect": "allow", "enforcement": "enforce",
     "reasons": [{"code": "rbac.granted", "title": "t"}], "permissions": [], "ambient": [],
-    "obligations": [], "action_digest": "A" * 43, "policy": {"revision": "r"}, "receipt": {},
+    "obligations": [], "action_digest": action_digest(JUDGED, ARGUMENTS), "judged": JUDGED,
+    "execute": {"arguments": ARGUMENTS}, "policy": {"revision": "r"}, "receipt": {},
 }  # fmt: skip
 
 
@@ -91,9 +98,8 @@ async def measure(url: str, token: Callable[[], str], calls: int) -> dict[str, A
 
     def caller(workbench: StaticStreamWorkbench) -> Callable[[int], Awaitable[Any]]:
         async def call(n: int) -> None:
-            sql = f"CREATE TABLE public.overhead_{n} (id int)"
             result = await workbench.call_tool(
-                "run_sql", {"database": "orders", "sql": sql}, CancellationToken(), f"call_{n}"
+                "run_sql", ARGUMENTS, CancellationToken(), f"call_{n}"
             )
             if result.is_error:
                 raise SystemExit(result.to_text())

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.core.canonical import NotCanonical, action_digest, canonical_bytes, reference_bytes
+from counterfoil.core.canonical import (
+    NotCanonical,
+    action_digest,
+    canonical_bytes,
+    judged_action,
+    reference_bytes,
+)
 from counterfoil.core.model import Actor, Resource, Subject
 
 VECTORS = json.loads(
@@ -21,16 +27,15 @@ VECTORS = json.loads(
 
 def computed(value: dict[str, Any]) -> str:
     actor, resource = value["actor"], value["resource"]
-    return action_digest(
+    judged = judged_action(
         tenant=value["tenant"],
         subject=Subject(issuer=value["subject"]["iss"], sub=value["subject"]["sub"]),
         actor=actor and Actor(issuer=actor["iss"], sub=actor["sub"]),
         name=value["action"]["name"],
         family=value["action"]["family"],
         resource=resource and Resource(**resource),
-        arguments=value["arguments"],
-        floats=True,
     )
+    return action_digest(judged, value["arguments"], floats=True)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda v: v["name"])

@@ -94,16 +94,19 @@ def test_what_was_judged_is_what_runs(answer: Answer) -> None:
     assert execute["session"]["search_path"] == "pg_catalog, pg_temp"
 
 
-def _digest(name: str, family: str, resource: dict[str, str], arguments: Any) -> str:
-    """Recomputed by the published rule, with nothing of the product."""
-    value = {
+def _judged(name: str, family: str, resource: dict[str, str]) -> dict[str, Any]:
+    return {
         "tenant": "default",
         "subject": {"iss": DEVELOPMENT_ISSUER, "sub": "alice"},
         "actor": {"iss": DEVELOPMENT_ISSUER, "sub": "coder"},
         "action": {"name": name, "family": family},
         "resource": resource,
-        "arguments": arguments,
     }
+
+
+def _digest(body: dict[str, Any]) -> str:
+    """Recomputed from the answer alone by the published rule, with nothing of the product."""
+    value = {**body["judged"], "arguments": body["execute"]["arguments"]}
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return base64url(hashlib.sha256(b"counterfoil/action/v1\n" + canonical.encode()).digest())
 
@@ -112,9 +115,8 @@ def test_the_action_digest_is_recomputed_from_the_answer_alone(
     answer: Answer, claims: dict[str, Any]
 ) -> None:
     resource = {"type": "postgresql", "id": "orders", "location": LOCATION}
-    executed = answer.body["execute"]["arguments"]
-    digest = _digest("run_sql", "database", resource, executed)
-    assert answer.body["action_digest"] == claims["action_digest"] == digest
+    assert answer.body["judged"] == _judged("run_sql", "database", resource)
+    assert answer.body["action_digest"] == claims["action_digest"] == _digest(answer.body)
 
 
 def test_the_action_digest_is_of_what_runs_not_of_what_was_sent(service: Service) -> None:
@@ -123,10 +125,9 @@ def test_the_action_digest_is_of_what_runs_not_of_what_was_sent(service: Service
         for manifest in (MANIFEST, MANIFEST + "# a comment\n", "---\n" + MANIFEST)
     ]
     resource = {"type": "kubernetes", "id": "main", "location": "https://127.0.0.1:6443"}
-    executed = bodies[0]["execute"]["arguments"]
-    assert executed["manifest"] != MANIFEST
-    digest = _digest("kubectl_apply", "kubernetes", resource, executed)
-    assert [body["action_digest"] for body in bodies] == [digest] * 3
+    assert bodies[0]["judged"] == _judged("kubectl_apply", "kubernetes", resource)
+    assert bodies[0]["execute"]["arguments"]["manifest"] != MANIFEST
+    assert [body["action_digest"] for body in bodies] == [_digest(bodies[0])] * 3
 
 
 def test_the_digest_follows_the_command_and_nothing_of_the_prompt(service: Service) -> None:

@@ -72,7 +72,7 @@ def digest(data: bytes) -> str:
     return b64url(hashlib.sha256(data).digest())
 
 
-def action_digest(
+def judged_action(
     *,
     tenant: str,
     subject: Subject,
@@ -80,9 +80,20 @@ def action_digest(
     name: str,
     family: str,
     resource: Resource | None,
-    arguments: JsonObject,
-    floats: bool = False,
-) -> str:
+) -> JsonObject:
+    """What the digest covers beside the arguments, as the answer shows it (`judged`)."""
+    return {
+        "tenant": tenant,
+        "subject": {"iss": subject.issuer, "sub": subject.sub},
+        "actor": None if actor is None else {"iss": actor.issuer, "sub": actor.sub},
+        "action": {"name": name, "family": family},
+        "resource": None
+        if resource is None
+        else {"type": resource.type, "id": resource.id, "location": resource.location},
+    }
+
+
+def action_digest(judged: JsonObject, arguments: JsonObject, *, floats: bool = False) -> str:
     """The digest that binds grant, approval, hook and issuer to exactly this action.
 
     `arguments` are `execute.arguments` where the interpreter made them, else the
@@ -91,16 +102,7 @@ def action_digest(
     Raises:
         NotCanonical: see `canonical_bytes`.
     """
-    value: JsonObject = {
-        "tenant": tenant,
-        "subject": {"iss": subject.issuer, "sub": subject.sub},
-        "actor": None if actor is None else {"iss": actor.issuer, "sub": actor.sub},
-        "action": {"name": name, "family": family},
-        "resource": None
-        if resource is None
-        else {"type": resource.type, "id": resource.id, "location": resource.location},
-        "arguments": arguments,
-    }
+    value: JsonObject = {**judged, "arguments": arguments}
     return digest(ACTION_DOMAIN + canonical_bytes(value, floats=floats))
 
 

@@ -18,12 +18,16 @@ from counterfoil.core.model import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What was asked, what it means, and the digest that names exactly this."""
+    """What was asked, what it means, and the digest that names exactly this.
+
+    `judged` is what the digest covers beside the arguments.
+    """
 
     decision_id: str
     request: AuthorizationRequest
     located: Located
     reading: Interpretation
+    judged: JsonObject
     digest: str
 
 

@@ -17,7 +17,11 @@ def draft(
     token_request: JsonObject | None,
     approval: JsonObject | None = None,
 ) -> Draft:
-    """Everything but the receipt. Only an allow carries permissions or a token request."""
+    """Everything but the receipt. Only an allow carries permissions or a token request.
+
+    Only an allow says what was judged, from which the hook recomputes the digest of what it
+    will run: to anybody else it would tell where resources are.
+    """
     permitted = decision.effect in PERMITTING
     value: Draft = {
         "decision_id": case.decision_id,
@@ -30,6 +34,8 @@ def draft(
         "action_digest": case.digest,
         "policy": policy_json(decision.policy_revision),
     }
+    if permitted:
+        value["judged"] = case.judged
     if permitted and case.reading.execute is not None:
         execute: dict[str, JsonValue] = {"arguments": case.reading.execute.arguments}
         if case.reading.execute.session is not None:

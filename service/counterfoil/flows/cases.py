@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from counterfoil.core.canonical import NotCanonical, action_digest
+from counterfoil.core.canonical import NotCanonical, action_digest, judged_action
 from counterfoil.core.case import Case
 from counterfoil.core.catalog import Located
 from counterfoil.core.model import AuthorizationRequest, Caller, Interpretation
@@ -49,17 +49,16 @@ def _case(
     ids: Ids,
 ) -> Case:
     arguments = reading.execute.arguments if reading.execute else request.arguments
+    judged = judged_action(
+        tenant=caller.tenant,
+        subject=caller.subject,
+        actor=caller.actor,
+        name=request.action_name,
+        family=located.command.family,
+        resource=located.command.resource,
+    )
     try:
-        name = action_digest(
-            tenant=caller.tenant,
-            subject=caller.subject,
-            actor=caller.actor,
-            name=request.action_name,
-            family=located.command.family,
-            resource=located.command.resource,
-            arguments=arguments,
-            floats=True,
-        )
+        name = action_digest(judged, arguments, floats=True)
     except NotCanonical as error:
         raise SchemaViolation(str(error), pointer="#/action/properties/arguments") from error
     return Case(
@@ -67,5 +66,6 @@ def _case(
         request=request,
         located=located,
         reading=reading,
+        judged=judged,
         digest=name,
     )

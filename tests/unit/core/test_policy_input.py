@@ -79,6 +79,7 @@ def case(reading: Interpretation = READING, **request: Any) -> Case:
         request=AuthorizationRequest(**parts),
         located=Located(command=command, enforcement=Enforcement.ENFORCE),
         reading=reading,
+        judged={},
         digest="d" * 43,
     )
 

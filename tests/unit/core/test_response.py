@@ -40,6 +40,13 @@ CASE = Case(
         ambient=(PERMISSION,),
         execute=Execute(arguments={"sql": "SELECT 1"}, session={"search_path": "pg_catalog"}),
     ),
+    judged={
+        "tenant": "default",
+        "subject": {"iss": "https://idp", "sub": "alice"},
+        "actor": None,
+        "action": {"name": "run_sql", "family": "database"},
+        "resource": None,
+    },
     digest="d" * 43,
 )
 DECISION = Decision(
@@ -81,6 +88,7 @@ def test_an_allow_carries_all_that_was_decided() -> None:
         "session": {"search_path": "pg_catalog"},
     }
     assert value["policy"] == {"revision": "dev+sha256:00ff", "digest": "sha256:00ff"}
+    assert value["judged"] == CASE.judged
 
 
 @pytest.mark.parametrize("effect", [effect for effect in Effect if effect is not Effect.ALLOW])
@@ -93,7 +101,7 @@ def test_every_other_effect_carries_nothing_usable(
     value = answer(replace(DECISION, effect=effect), case)
     SCHEMAS.validator("authorization_response")(value)
     assert value["permissions"] == value["ambient"] == []
-    assert not {"scoped_token_request", "execute"} & value.keys()
+    assert not {"scoped_token_request", "execute", "judged"} & value.keys()
     assert (value["effect"], value["enforcement"]) == (effect.value, enforcement.value)
 
 

@@ -63,6 +63,7 @@ CASE = Case(
         operations=(Operation(family="database", verb="select", object={"kind": "notes"}),),
         execute=Execute(arguments={"sql": "SELECT 'swordfish'"}),
     ),
+    judged={},
     digest="d" * 43,
 )
 CALLER = Caller(

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from openapi_spec_validator import validate
 
+from counterfoil.core.canonical import action_digest
 from counterfoil.errors import ConfigError, LedgerUnavailable
 from counterfoil.http.exchange import Environ
 from counterfoil.http.health import Check, health_blueprint
@@ -223,7 +224,16 @@ def test_only_an_allow_may_carry_a_token_request() -> None:
         bare = {**allow, "effect": effect, "permissions": [], "ambient": []}
         assert not valid(bare)
         del bare["scoped_token_request"]
+        assert not valid(bare), "only an allow says what was judged"
+        del bare["judged"]
         assert valid(bare)
         assert not valid({**bare, "permissions": allow["permissions"]})
+    assert not valid({key: item for key, item in allow.items() if key != "judged"})
     assert not valid({**allow, "effect": "ALLOW"})
     assert not valid({key: item for key, item in allow.items() if key != "receipt"})
+
+
+def test_digest_of_the_published_example_can_be_recomputed() -> None:
+    responses = SOURCE["paths"]["/authorize"]["post"]["responses"]
+    allow = responses["200"]["content"]["application/json"]["example"]
+    assert action_digest(allow["judged"], allow["execute"]["arguments"]) == allow["action_digest"]
