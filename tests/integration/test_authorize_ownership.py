@@ -41,10 +41,11 @@ DENIED = {
     "one of two in another schema": ("DROP TABLE public.invoices, secret.b", "policy.default_deny"),
     "altered in another schema": ("ALTER TABLE secret.invoices ADD a int", "policy.default_deny"),
     "renamed in another schema": ("ALTER TABLE secret.a RENAME TO b", "policy.default_deny"),
-    "the schema itself": ("DROP SCHEMA public", "uncertain.sql_drop_kind"),
+    "the schema itself": ("DROP SCHEMA public", "policy.default_deny"),
+    "a function": ("DROP FUNCTION public.f(int)", "uncertain.sql_drop_kind"),
     "with all that depends on it": (DROP + " CASCADE", "uncertain.sql_cascade"),
     "given away": ("ALTER TABLE public.invoices OWNER TO evil", "uncertain.sql_alter_form"),
-    "a second statement": (f"{DROP}; {DROP}", "uncertain.sql_several_statements"),
+    "a second statement": (f"{DROP}; DROP TABLE public.b", "database.approve_alone"),
 }
 
 

@@ -152,8 +152,6 @@ def test_a_transfer_more_or_less_is_a_difference() -> None:
 INEXPRESSIBLE: dict[str, dict[str, Any]] = {
     "owner-of-schema": _pg("schema", "public", "owner"),
     "owner-of-database": _pg("database", "orders", "owner"),
-    "owner-of-sequence": _pg("sequence", "public.s", "owner"),
-    "owner-of-type": _pg("type", "public.t", "owner"),
     "owner-of-function": _pg("function", "public.f", "owner"),
     "owner-of-role": _pg("role", "app", "owner"),
     "owner-of-columns": _pg("table", "public.t", "owner", columns=["a"]),

@@ -24,6 +24,20 @@ deny contains result.reason(rego.metadata.rule(), {"operations": [i]}) if {
 }
 
 # METADATA
+# title: A text of several statements holds one that people must approve
+# description: |
+#   Statements of one text run together or not at all, and people should judge one at a time:
+#   a second statement is what an injection adds.
+# custom:
+#   code: database.approve_alone
+#   solution: Send the statement that needs approval as an action of its own.
+deny contains result.reason(rego.metadata.rule(), {"operations": [i]}) if {
+	some i, _ in needs_approval
+	not allow[i]
+	count({n | n := input.operations[_].details.statement}) > 1
+}
+
+# METADATA
 # title: Allowed operations
 # description: A role of the person and one of the agent both allow the operation.
 allow contains i if {

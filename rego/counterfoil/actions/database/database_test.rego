@@ -87,6 +87,29 @@ test_the_stricter_of_the_two_counts if {
 	database.needs_approval == {0: {terms}} with input as request with data.data.access as access
 }
 
+# Two statements of one text.
+text(first, second) := sample.of("database", [
+	object.union(first, {"details": {"statement": 1}}),
+	object.union(second, {"details": {"statement": 2}}),
+])
+
+test_a_statement_that_needs_approval_comes_alone if {
+	mixed := text(sample.table("create"), sample.table("drop"))
+	found := database.deny with input as mixed
+	{[reason.code, reason.details] | some reason in found} == {["database.approve_alone", {"operations": [1]}]}
+}
+
+alone := {
+	"one statement, two operations": sample.of("database", [sample.table("create"), sample.table("drop")]),
+	"two statements that are allowed": text(sample.table("create"), sample.table("select")),
+	"two statements that nobody could approve": text(sample.table("create"), sample.table("delete")),
+}
+
+test_other_texts_are_not_ours_to_deny[name] if {
+	some name, request in alone
+	database.deny == set() with input as request
+}
+
 closed := {name | some name, _ in data.data.limits.database.closed_schemas}
 
 test_closed_schemas_are_denied[schema] if {

@@ -64,21 +64,19 @@ _SQL: Final = {
         "Remove it; only tab and newline may stand between printable characters.",
     ),
     "syntax": _E("The SQL is not valid", "Correct it at the place shown; PostgreSQL 17's grammar."),
-    "empty": _E("There is no statement", "Send exactly one SQL statement."),
-    "several_statements": _E(
-        "There is more than one statement", "Send each statement as an action of its own."
-    ),
+    "empty": _E("There is no statement", "Send at least one SQL statement."),
     "statement_kind": _E(
         "This kind of statement is not read",
-        "SELECT, INSERT, UPDATE, DELETE, CREATE TABLE, DROP TABLE and ALTER TABLE are.",
+        "Queries, changes of rows, and CREATE, ALTER, DROP, COMMENT, GRANT, TRUNCATE, COPY with "
+        "the client and EXPLAIN of ordinary objects are; docs/actions/database.md lists them.",
     ),
     "drop_kind": _E(
-        "Something else than a table is dropped", "DROP TABLE is read; ask a person for the rest."
+        "Something is dropped that a job cannot own alone",
+        "DROP of tables, views, sequences, types and schemas is read; ask a person for the rest.",
     ),
     "alter_form": _E(
         "This form of ALTER is not read",
-        "ALTER TABLE is, where it adds, drops, renames or retypes columns, sets defaults and "
-        "NOT NULL, or adds and drops CHECK, UNIQUE and PRIMARY KEY.",
+        "Leave it out, or ask a person; docs/actions/database.md lists the forms that are read.",
     ),
     "cascade": _E(
         "CASCADE reaches objects that the statement does not name",
@@ -95,15 +93,16 @@ _SQL: Final = {
         "Leave it out; the session is fixed by the answer's `execute.session`.",
     ),
     "copy": _E(
-        "COPY is not read, because it can reach files and programs",
-        "Use SELECT or INSERT on the table.",
+        "COPY reads or writes a file or a program of the server",
+        "Use COPY … FROM STDIN or TO STDOUT.",
     ),
-    "select_into": _E("SELECT INTO makes a table", "Create the table, then INSERT … SELECT."),
-    "row_lock": _E(
-        "FOR UPDATE and FOR SHARE lock rows", "Leave the lock out; it needs the right to update."
+    "select_into": _E(
+        "SELECT INTO stands inside of another statement",
+        "Write CREATE TABLE … AS, or INTO at the top of the statement alone.",
     ),
     "unqualified_name": _E(
-        "A table is named without its schema", "Write schema.table, such as public.invoices."
+        "A name without its schema stands where its place is not sure",
+        "Write schema.name, such as public.invoices.",
     ),
     "system_schema": _E(
         "A system schema is named", "Use the tables of your own schemas; catalogues are not read."
@@ -111,7 +110,10 @@ _SQL: Final = {
     "other_database": _E(
         "Another database is named", "Leave the database out, or name the resource's own."
     ),
-    "temporary": _E("Temporary tables are not read", "Use a table in a named schema."),
+    "temporary": _E(
+        "A temporary table is written in a way that is not read",
+        "Write CREATE TEMP TABLE name (…) without a schema.",
+    ),
     "name": _E(
         "A name may mean another object on some servers",
         "Use at most 62 bytes, and no upper-case letters beyond ASCII.",
@@ -132,7 +134,8 @@ _SQL: Final = {
         "Use PostgreSQL's plain built-in functions only.",
     ),
     "function_in_from": _E(
-        "Functions in FROM are not read", "Select from tables and subqueries only."
+        "A function in FROM is not known to be harmless",
+        "Use one built-in function that returns rows, such as generate_series or unnest.",
     ),
     "operator": _E(
         "An operator is used that is not known to be harmless",
@@ -144,6 +147,42 @@ _SQL: Final = {
     ),
     "collation": _E(
         "A collation is used that somebody may have made", 'Use COLLATE "C" or "default".'
+    ),
+    "moved_name": _E(
+        "A name means something else by this point of the text",
+        "Send what follows the DROP, RENAME or IF NOT EXISTS as an action of its own.",
+    ),
+    "or_replace": _E(
+        "Only a catalogue tells whether OR REPLACE makes or changes a view",
+        "Write CREATE VIEW for a new one; or ask the operator for `counterfoil resource snapshot`.",
+    ),
+    "index_owner": _E(
+        "Only a catalogue tells whose table the index belongs to",
+        "Ask the operator for `counterfoil resource snapshot`, or ask a person.",
+    ),
+    "refresh": _E(
+        "Only a catalogue tells what the materialized view reads",
+        "Ask the operator for `counterfoil resource snapshot`, or ask a person.",
+    ),
+    "restart_identity": _E(
+        "Only a catalogue tells which sequences RESTART IDENTITY sets back",
+        "Leave it out, or ask the operator for `counterfoil resource snapshot`.",
+    ),
+    "grant": _E(
+        "Rights are given or taken in a way that is not read",
+        "Name the tables, sequences or schemas and the roles one by one.",
+    ),
+    "rule": _E(
+        "A rule of the table replaces the statement by others",
+        "Ask a person; the catalogue shows the rule named in the details.",
+    ),
+    "invoker_view": _E(
+        "The view reads with the rights of whoever asks",
+        "Write its query out on the tables themselves.",
+    ),
+    "partitions": _E(
+        "The table's partitions would go with it",
+        "Drop each partition by name first, then the table.",
     ),
     "parameter": _E(
         "The statement has parameters whose values are not shown", "Write the values as literals."

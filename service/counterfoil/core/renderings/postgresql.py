@@ -3,14 +3,14 @@
 The role's name is the placeholder `"{{name}}"`, as the database engines of OpenBao and
 Vault write it. Creating a table is CREATE on the schema: PostgreSQL has no narrower right.
 
-`owner` of a table (what DROP and ALTER need) no GRANT gives: it is the transfer of exactly
-that table to the job's role, in `transfers`, to be made after the grants. Whoever makes it
-notes the owner before, and hands the table back when the job ends (docs/actions/database.md).
-Never membership in the owner's role, which would hold all that the owner has, and never
-REASSIGN OWNED.
+`owner` of a table or view, a sequence or a type (what DROP and ALTER need) no GRANT gives: it
+is the transfer of exactly that object to the job's role, in `transfers`, to be made after the
+grants. Whoever makes it notes the owner before, and hands the object back when the job ends
+(docs/actions/database.md). Never membership in the owner's role, which would hold all that
+the owner has, and never REASSIGN OWNED.
 
-Not expressible, so refused: ownership of anything but a table (who owns a schema may drop
-all in it), functions (a path does not name one overload), anything unqualified, and
+Not expressible, so refused: ownership of anything else (who owns a schema may drop all in
+it), functions (a path does not name one overload), anything unqualified, and
 identifiers that PostgreSQL would cut (over 63 bytes) or that a template engine would fill
 in (`{{`). Never ALL, PUBLIC, WITH GRANT OPTION, or a role attribute.
 """
@@ -37,9 +37,9 @@ _COLUMN = frozenset({"select", "insert", "update", "references"})
 _OBJECTS = {
     "database": (1, frozenset({"connect", "create", "temporary"})),
     "schema": (1, frozenset({"usage", "create"})),
-    "sequence": (2, frozenset({"usage", "select", "update"})),
+    "sequence": (2, frozenset({"usage", "select", "update", OWNER})),
     "table": (2, _TABLE | {OWNER}),
-    "type": (2, frozenset({"usage"})),
+    "type": (2, frozenset({"usage", OWNER})),
 }
 _PART = re.compile(r'([a-z_][a-z0-9_$]*)|"((?:[^"]|"")+)"')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -49,7 +49,10 @@ _STATEMENT = re.compile(
     rf"GRANT (?P<privileges>{_PRIVILEGE}(?:, {_PRIVILEGE})*) "
     rf"ON (?P<object>[A-Z]+) (?P<path>{_QUOTED}(?:\.{_QUOTED})?) TO (?P<role>{_QUOTED})"
 )
-_TRANSFER = re.compile(rf"ALTER TABLE (?P<path>{_QUOTED}\.{_QUOTED}) OWNER TO (?P<role>{_QUOTED})")
+_TRANSFER = re.compile(
+    rf"ALTER (?P<object>TABLE|SEQUENCE|TYPE) (?P<path>{_QUOTED}\.{_QUOTED}) "
+    rf"OWNER TO (?P<role>{_QUOTED})"
+)
 
 
 class Right(NamedTuple):
@@ -96,10 +99,11 @@ def render(permissions: Sequence[Permission]) -> JsonObject:
         "grants": grants,
         "revokes": revokes,
     }
-    owned = [right.path for right in found if right.action == OWNER]
+    owned = [right for right in found if right.action == OWNER]
     if owned:
         rendering["transfers"] = [
-            f"ALTER TABLE {_quoted_path(path)} OWNER TO {ROLE}" for path in owned
+            f"ALTER {right.object.upper()} {_quoted_path(right.path)} OWNER TO {ROLE}"
+            for right in owned
         ]
     return rendering
 
@@ -122,8 +126,9 @@ def parse_back(rendering: JsonObject) -> frozenset[Hashable]:
                 for name in quoted
             )
     for statement in _statements(rendering, "transfers"):
-        path = _unquoted_path(_read(_TRANSFER, statement)["path"])
-        found.add(Right(location, "table", path, None, OWNER))
+        match = _read(_TRANSFER, statement)
+        kind, path = match["object"].lower(), _unquoted_path(match["path"])
+        found.add(Right(location, kind, path, None, OWNER))
     return frozenset(found)
 
 

@@ -42,17 +42,24 @@ def test_the_doubt_says_where_in_characters_not_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "sql",
+    ("sql", "verbs"),
     [
-        "CREATE TABLE public.a(id int); DROP TABLE public.users",
-        f"{HONEST}; {HONEST}",
-        "SELECT 1; COMMIT",
-        ";;SELECT 1;;SELECT 2",
-        "SELECT 1 /* ; */ ; -- ;\n DELETE FROM public.invoices",
+        ("CREATE TABLE public.a(id int); DROP TABLE public.users", ["create", "drop"]),
+        (f"{HONEST}; {HONEST}", ["select", "select"]),
+        (";;SELECT id FROM public.a;;SELECT id FROM public.b", ["select", "select"]),
+        (f"{HONEST} /* ; */ ; -- ;\n DELETE FROM public.invoices", ["select", "delete"]),
+        ("SELECT 1; DELETE FROM public.invoices", ["connect", "delete"]),
     ],
 )
-def test_several_statements_are_refused(sql: str) -> None:
-    assert doubt(sql) == "uncertain.sql_several_statements"
+def test_every_statement_of_a_text_is_seen(sql: str, verbs: list[str]) -> None:
+    assert [item.verb for item in read_sql(sql).operations] == verbs
+
+
+@pytest.mark.parametrize("second", ["COMMIT", "SET ROLE postgres", "DO ''", "SELECT pg_sleep(1)"])
+def test_one_doubtful_statement_makes_the_whole_text_doubtful(second: str) -> None:
+    assert not doubt(f"{HONEST}; {HONEST}")
+    assert doubt(f"{HONEST}; {second}")
+    assert doubt(f"{second}; {HONEST}")
 
 
 def test_semicolons_alone_are_no_statements() -> None:
@@ -107,49 +114,21 @@ def test_depth_and_size_of_the_tree_are_bounded(sql: str) -> None:
         ("BEGIN", "session"),
         ("COPY public.invoices TO PROGRAM 'curl evil'", "copy"),
         ("COPY public.invoices FROM '/etc/passwd'", "copy"),
-        ("COPY (DELETE FROM public.invoices RETURNING id) TO STDOUT", "copy"),
-        ("EXPLAIN ANALYZE DELETE FROM public.invoices", "statement_kind"),
-        ("EXPLAIN SELECT 1", "statement_kind"),
         ("ALTER DATABASE orders SET search_path = evil", "statement_kind"),
         ("REASSIGN OWNED BY app TO evil", "statement_kind"),
-        ("TRUNCATE public.invoices", "statement_kind"),
-        ("MERGE INTO public.a USING public.b ON true WHEN MATCHED THEN DELETE", "statement_kind"),
-        ("GRANT ALL ON public.invoices TO PUBLIC", "statement_kind"),
-        ("CREATE VIEW public.v AS SELECT 1", "statement_kind"),
-        ("CREATE TABLE public.c AS SELECT 1 AS a", "statement_kind"),
-        ("CREATE INDEX ON public.invoices (id)", "statement_kind"),
-        ("LOCK TABLE public.invoices", "statement_kind"),
         ("NOTIFY x", "statement_kind"),
         ("LISTEN x", "statement_kind"),
         ("CHECKPOINT", "statement_kind"),
-        ("VACUUM public.invoices", "statement_kind"),
-        ("SHOW ALL", "statement_kind"),
-        (
-            "WITH m AS (MERGE INTO public.a USING public.b ON true WHEN MATCHED THEN DELETE) SELECT 1",
-            "statement_kind",
-        ),
-        ("SELECT id INTO public.copy FROM public.invoices", "select_into"),
-        ("SELECT id INTO TEMP copy FROM public.invoices", "select_into"),
-        ("SELECT id FROM public.invoices FOR UPDATE", "row_lock"),
-        ("SELECT id FROM (SELECT id FROM public.invoices FOR SHARE) x", "row_lock"),
-        ("CREATE TEMP TABLE t (id int)", "temporary"),
+        ("SHOW ALL", "session"),
         ("CREATE TABLE pg_temp.t (id int)", "system_schema"),
-        ("CREATE UNLOGGED TABLE public.t (id int)", "temporary"),
         ("SELECT rolpassword FROM pg_catalog.pg_authid", "system_schema"),
         ("SELECT table_name FROM information_schema.tables", "system_schema"),
         ("SELECT a FROM pg_toast.pg_toast_1", "system_schema"),
         ("SELECT a FROM pg_temp_3.t", "system_schema"),
-        ("SELECT id FROM invoices", "unqualified_name"),
-        ("INSERT INTO invoices (id) VALUES (1)", "unqualified_name"),
-        ("CREATE TABLE invoices (id int)", "unqualified_name"),
-        ("WITH invoices AS (SELECT 1) DELETE FROM invoices", "unqualified_name"),
-        ("WITH t AS (SELECT id FROM t) SELECT id FROM t", "unqualified_name"),
-        ("CREATE TABLE public.a (i int REFERENCES invoices (id))", "unqualified_name"),
+        ("WITH invoices AS (SELECT 1) DELETE FROM invoices", "unused_query"),
         ("SELECT id FROM other.public.invoices", "other_database"),
         ('SELECT id FROM "Orders".public.invoices', "other_database"),
         ("SELECT pg_sleep(10)", "function"),
-        ("SELECT nextval('public.s')", "function"),
-        ("SELECT setval('public.s', 1)", "function"),
         ("SELECT set_config('search_path', 'evil', false)", "function"),
         ("SELECT current_setting('is_superuser')", "function"),
         ("SELECT lo_import('/etc/passwd')", "function"),
@@ -179,14 +158,10 @@ def test_depth_and_size_of_the_tree_are_bounded(sql: str) -> None:
         ("DELETE FROM public.invoices WHERE public.evil()", "function"),
         ("CREATE TABLE public.a (i int DEFAULT public.evil())", "function"),
         ("CREATE TABLE public.a (i int CHECK (public.evil(i)))", "function"),
-        ("CREATE TABLE public.a (i int DEFAULT nextval('public.s'))", "function"),
-        ("SELECT * FROM pg_catalog.generate_series(1, 2)", "function_in_from"),
         ("SELECT * FROM public.evil()", "function_in_from"),
-        ("SELECT generate_series(1, 1000000000)", "function"),
-        ("SELECT unnest(ARRAY[1])", "function"),
-        ("SELECT * FROM ROWS FROM (public.evil())", "function_in_from"),
+        ("SELECT * FROM ROWS FROM (public.evil())", "construct"),
         ("SELECT * FROM XMLTABLE('/a' PASSING '<a/>' COLUMNS b int)", "construct"),
-        ("SELECT id FROM public.invoices TABLESAMPLE public.evil(1)", "construct"),
+        ("SELECT id FROM public.invoices TABLESAMPLE public.evil(1)", "function"),
         ("SELECT 1 OPERATOR(public.+) 2", "operator"),
         ("SELECT 1 <<<>>> 2", "operator"),
         ("SELECT id FROM public.invoices ORDER BY id USING OPERATOR(public.<)", "operator"),
@@ -219,24 +194,12 @@ def test_depth_and_size_of_the_tree_are_bounded(sql: str) -> None:
         ("UPDATE public.a SET i = 1 WHERE CURRENT OF c", "construct"),
         ("INSERT INTO public.a (i[1]) VALUES (1)", "construct"),
         ("UPDATE public.a SET i.f = 1", "construct"),
-        ("CREATE TABLE public.a (LIKE public.invoices)", "construct"),
-        ("CREATE TABLE public.a () INHERITS (public.invoices)", "construct"),
-        ("CREATE TABLE public.a PARTITION OF public.b DEFAULT", "construct"),
-        ("CREATE TABLE public.a (i int) PARTITION BY RANGE (i)", "construct"),
         ("CREATE TABLE public.a OF public.t", "construct"),
         ("CREATE TABLE public.a (i int) TABLESPACE fast", "construct"),
         ("CREATE TABLE public.a (i int) USING heap2", "construct"),
-        ("CREATE TABLE public.a (i int) WITH (fillfactor = 10)", "construct"),
-        ("CREATE TABLE public.a (i int, EXCLUDE USING gist (i WITH =))", "construct"),
         ("SELECT f(a => 1)", "function"),
-        ("SELECT lower(string => 'a')", "construct"),
-        ("SELECT JSON_OBJECT('a': 1)", "construct"),
         ("WITH x AS (SELECT id FROM public.invoices) SELECT 1", "unused_query"),
         ("WITH RECURSIVE x AS (SELECT 1 UNION SELECT * FROM x) SELECT 1", "unused_query"),
-        (
-            "WITH RECURSIVE x(n) AS (SELECT 1 UNION SELECT n FROM x) CYCLE n SET c USING p SELECT n FROM x",
-            "construct",
-        ),
         ("SELECT * FROM (public.a JOIN public.b USING (i)) AS j", "construct"),
         ("SELECT id FRM public.invoices", "syntax"),
         (f"SELECT id FROM public.{'a' * 63}", "name"),
@@ -295,7 +258,10 @@ def test_a_cte_hides_a_table_only_from_the_next_item_on_and_only_unqualified() -
 
 def test_a_cte_is_not_seen_outside_its_query() -> None:
     sql = "SELECT 1 FROM (WITH a AS (SELECT 1 AS i) SELECT i FROM a) x, a"
-    assert doubt(sql) == "uncertain.sql_unqualified_name"
+    reading = read_sql(sql)
+    assert uses(reading) == {("select", "public.a"): None}
+    assert reading.execute is not None
+    assert reading.execute.arguments["sql"] == sql.removesuffix("a") + "public.a"
 
 
 @pytest.mark.parametrize("kind", ["mysql", "kubernetes", ""])

@@ -1,12 +1,13 @@
-"""From a statement's uses to operations, permissions and what everybody has anyway."""
+"""From a text's effects to operations, permissions and what everybody has anyway."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from counterfoil.core.actions.database.alter import StatementReader
-from counterfoil.core.actions.database.names import Table, Use
-from counterfoil.core.actions.database.source import quoted, span_at
+from counterfoil.core.actions.database.effects import OWNER
+from counterfoil.core.actions.database.finish import Effect
+from counterfoil.core.actions.database.source import quoted
 from counterfoil.core.model import (
     Execute,
     Interpretation,
@@ -21,128 +22,133 @@ SESSION: Final[JsonObject] = {
     "standard_conforming_strings": "on",  # off moves the end of a string
     "client_encoding": "UTF8",
 }
-_VERBS: Final = ("create", "alter", "drop", "references", "insert", "update", "delete", "select")
-_OWNERS_ALONE: Final = frozenset({"alter", "drop"})  # no GRANT gives these
-_COLUMN_VERBS: Final = frozenset({"references", "insert", "update", "select"})
 AMBIENT_SCHEMA: Final = "public"
-ASSUMES: Final = ("plain-table",)
-"""What is assumed of a table that exists: no trigger, rule, view body, default, row
-policy or type of it runs code of its own. Only a catalogue tells."""
-ASSUMES_OF_DROP: Final = (*ASSUMES, "no-partitions")
-"""DROP TABLE takes a table's partitions with it, whoever owns them (tried on PostgreSQL 18)."""
+_AMBIENT: Final = frozenset({("database", "connect"), ("database", "temporary"), ("type", "usage")})
+_RANKS: Final = {"database": 0, "schema": 1}
 
 
-def answer(reader: StatementReader, location: str, arguments: JsonObject) -> Interpretation:
-    """The interpretation of a statement that was read to its end."""
-    uses = _ordered(reader)
-    operations = tuple(_operation(reader, table, verb, use) for table, verb, use in uses)
-    if not operations:
-        # A statement that touches no object still runs in the database.
-        connect: JsonObject = {"kind": "database", "database": reader.database}
-        operations = (Operation(family="database", verb="connect", object=connect, span=None),)
-    required, ambient = _permissions(reader, uses, location)
+def answer(
+    effects: Sequence[Effect], database: str, location: str, arguments: JsonObject
+) -> Interpretation:
+    """The interpretation of a text that was read to its end."""
+    operations = [_operation(effect, database) for effect in effects]
+    required, ambient = _permissions(effects, database, location)
     return Interpretation(
-        operations=operations,
-        required=required,
-        ambient=ambient,
+        operations=tuple(operations),
+        required=tuple(required),
+        ambient=tuple(ambient),
         execute=Execute(arguments=arguments, session=SESSION),
     )
 
 
-def _ordered(reader: StatementReader) -> list[tuple[Table, str, Use]]:
-    """All uses in the order of the text, each verb of each table once."""
-    uses = [
-        (table, verb, use) for table in reader.tables.values() for verb, use in table.uses.items()
-    ]
-    if len(uses) > 1:
-        uses.sort(key=lambda item: (item[2].location, _VERBS.index(item[1])))
-    return uses
-
-
-def _columns(verb: str, use: Use) -> list[str] | None:
-    """The columns that are named, None for the right on the whole table."""
-    if use.whole or not use.columns or verb not in _COLUMN_VERBS:
-        return None
-    return sorted(use.columns)
-
-
-def _operation(reader: StatementReader, table: Table, verb: str, use: Use) -> Operation:
-    columns = _columns(verb, use)
-    details: dict[str, JsonValue] = {}
-    if columns is None and verb in _COLUMN_VERBS:
-        details["coarse"] = True
-    if verb != "create":
-        details["assumes"] = list(ASSUMES_OF_DROP if verb == "drop" else ASSUMES)
-    if verb == "alter":
-        details["changes"] = list(reader.changes)
+def _operation(effect: Effect, database: str) -> Operation:
+    thing = effect.thing
+    target: dict[str, JsonValue] = {"kind": thing.kind, "database": database}
+    if thing.schema:
+        target["schema"] = thing.schema
+    if thing.name:
+        target["name"] = thing.name
+    if thing.identity is not None:
+        target.update(thing.identity)
     return Operation(
         family="database",
-        verb=verb,
-        object={
-            "kind": "table",
-            "database": reader.database,
-            "schema": table.schema,
-            "name": table.name,
-        },
-        columns=None if columns is None else tuple(columns),
-        span=span_at(reader.text, use.location),
-        details=details,
+        verb=effect.verb,
+        object=target,
+        columns=effect.columns,
+        span=effect.span,
+        details=effect.details,
     )
 
 
-def _permissions(
-    reader: StatementReader, uses: list[tuple[Table, str, Use]], location: str
-) -> tuple[tuple[Permission, ...], tuple[Permission, ...]]:
-    """Required and ambient. Equal objects and actions are one permission."""
-    required: list[Permission] = []
-    creates: dict[str, list[int]] = {}
-    schemas: dict[str, list[int]] = {}
-    for index, (table, verb, use) in enumerate(uses):
-        if verb == "create" or (verb == "alter" and reader.uses_schema):
-            creates.setdefault(table.schema, []).append(index)
-        if verb != "create":
-            name = f"{quoted(table.schema)}.{quoted(table.name)}"
-            right = "owner" if verb in _OWNERS_ALONE else verb
-            columns = _columns(verb, use)
-            required.append(
-                _permission(location, "table", name, right, operations=[index], columns=columns)
-            )
-        elif not reader.uses_schema:
-            continue  # CREATE TABLE s.t needs no USAGE of s
-        schemas.setdefault(table.schema, []).append(index)
-    required[:0] = [
-        _permission(location, "schema", quoted(name), "create", operations=indexes)
-        for name, indexes in creates.items()
-    ]
-    ambient = [_permission(location, "database", quoted(reader.database), "connect")]
-    for name, indexes in schemas.items():
-        if name == AMBIENT_SCHEMA:
-            ambient.append(_permission(location, "schema", quoted(name), "usage"))
+class _Right:
+    """One privilege on one object over all operations that need it."""
+
+    __slots__ = ("columns", "operations")
+
+    def __init__(self) -> None:
+        self.columns: set[str] | None = set()
+        self.operations: list[int] = []
+
+    def add(self, columns: frozenset[str] | None, index: int) -> None:
+        if columns is None or self.columns is None:
+            self.columns = None
         else:
-            required.append(
-                _permission(location, "schema", quoted(name), "usage", operations=indexes)
-            )
-    return tuple(required), tuple(ambient)
+            self.columns |= columns
+        if not self.operations or self.operations[-1] != index:
+            self.operations.append(index)
+
+
+Key = tuple[str, tuple[str, ...], str]
+
+
+def _permissions(
+    effects: Sequence[Effect], database: str, location: str
+) -> tuple[list[Permission], list[Permission]]:
+    """Required and ambient; each privilege on each object is one permission."""
+    rights: dict[Key, _Right] = {("database", (database,), "connect"): _Right()}
+    owners = False
+    for index, effect in enumerate(effects):
+        for kind, path, action, columns in effect.needs:
+            owners = owners or action == OWNER
+            key = (kind, path, action)
+            found = rights.get(key)
+            if found is None:
+                found = rights[key] = _Right()
+            found.add(columns, index)
+    if owners:
+        _owners_need_no_more(rights)
+    required: list[tuple[int, Permission]] = []
+    ambient: list[Permission] = []
+    for key, right in rights.items():
+        if _is_ambient(key):
+            ambient.append(_permission(location, key, right, ambient=True))
+        else:
+            required.append((_rank(key), _permission(location, key, right)))
+    if len(required) > 1:
+        required.sort(key=lambda item: item[0])
+    return [permission for _, permission in required], ambient
+
+
+def _owners_need_no_more(rights: dict[Key, _Right]) -> None:
+    """Who owns an object needs no grant on it: other rights on it are the owner's already."""
+    for kind, path, action in [key for key in rights if key[2] == OWNER]:
+        owner = rights[kind, path, action]
+        for key in [key for key in rights if key[:2] == (kind, path) and key[2] != OWNER]:
+            if key[0] == "schema":
+                continue  # the owner of a schema may have lost them
+            owner.operations = sorted({*owner.operations, *rights.pop(key).operations})
+
+
+def _is_ambient(key: Key) -> bool:
+    kind, path, action = key
+    return (kind, action) in _AMBIENT or (kind, path, action) == (
+        "schema",
+        (AMBIENT_SCHEMA,),
+        "usage",
+    )
+
+
+def _rank(key: Key) -> int:
+    """What makes something comes first, then things, then the schemas that they are found in."""
+    kind, _, action = key
+    if kind == "schema" and action == "usage":
+        return 3
+    return _RANKS.get(kind, 2)
 
 
 def _permission(
-    location: str,
-    kind: str,
-    identifier: str,
-    action: str,
-    *,
-    operations: list[int] | None = None,
-    columns: list[str] | None = None,
-) -> Permission:
+    location: str, key: Key, right: _Right, *, ambient: bool = False
+) -> dict[str, JsonValue]:
+    kind, path, action = key
     permission: dict[str, JsonValue] = {
         "type": "postgresql",
         "locations": [location],
         "object": kind,
-        "identifier": identifier,
+        "identifier": ".".join(map(quoted, path)),
         "actions": [action],
     }
-    if columns is not None:
-        permission["columns"] = columns
-    if operations is not None:
-        permission["operations"] = operations
+    if right.columns:
+        permission["columns"] = sorted(right.columns)
+    if not ambient:
+        permission["operations"] = right.operations
     return permission

@@ -1,24 +1,24 @@
 """Walks expressions by allow-list: each node kind, member, function, operator, type.
 
-A kind that is not in `_HANDLERS` is `uncertain`, so a construct that a later grammar adds
+A kind that is not in `handlers` is `uncertain`, so a construct that a later grammar adds
 is refused until somebody has thought about it.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Final, TypeAlias
 
 from counterfoil.core.actions.contract import Unreadable
-from counterfoil.core.actions.database.lists import (
-    COLLATIONS,
+from counterfoil.core.actions.database.functions import (
     FUNCTIONS,
-    OPERATORS,
-    SERIAL_TYPES,
-    TYPES,
+    SEQUENCE_FUNCTIONS,
+    SIDE_EFFECTS,
 )
-from counterfoil.core.actions.database.names import Ctes, Level, NameReader
+from counterfoil.core.actions.database.lists import COLLATIONS, OPERATORS
+from counterfoil.core.actions.database.scopes import Ctes, Level
+from counterfoil.core.actions.database.sequences import sequence_call
 from counterfoil.core.actions.database.tree import (
     Node,
     as_node,
@@ -30,9 +30,10 @@ from counterfoil.core.actions.database.tree import (
     unwrap,
     word,
 )
+from counterfoil.core.actions.database.types import TypeReader
 from counterfoil.core.model import JsonValue
 
-_SYSTEM = "pg_catalog"
+_SYSTEM: Final = "pg_catalog"
 _OPERATOR_KINDS: Final = frozenset(
     {
         "AEXPR_OP",
@@ -67,7 +68,6 @@ _FUNCTION: Final = frozenset(
         "location",
     }
 )
-_TYPE_NAME: Final = frozenset({"names", "typmods", "typemod", "arrayBounds", "location"})
 _OPERATOR: Final = frozenset({"kind", "name", "lexpr", "rexpr", "location"})
 _CAST: Final = frozenset({"arg", "typeName", "location"})
 _COLLATE: Final = frozenset({"arg", "collname", "location"})
@@ -88,8 +88,10 @@ _WINDOW: Final = frozenset(
 _SORT: Final = frozenset({"node", "sortby_dir", "sortby_nulls", "useOp", "location"})
 
 
-class ExpressionReader(NameReader):
+class ExpressionReader(TypeReader):
     """Reads expressions; queries inside them are read by `select` of the subclass."""
+
+    handlers: ClassVar[Mapping[str, Handler]]
 
     @abstractmethod
     def select(self, fields: Node, ctes: Ctes, parent: Level | None) -> list[str] | None:
@@ -102,7 +104,7 @@ class ExpressionReader(NameReader):
             Unreadable: anything in it is not on the allow-list.
         """
         kind, fields = kind_of(as_node(value))
-        handler = _HANDLERS.get(kind)
+        handler = self.handlers.get(kind)
         if handler is None:
             raise self.doubt("uncertain.sql_construct", kind, location(fields))
         self.enter()
@@ -128,25 +130,6 @@ class ExpressionReader(NameReader):
         """
         if names[-1] not in OPERATORS or names[:-1] not in ([], [_SYSTEM]):
             raise self.doubt("uncertain.sql_operator", ".".join(names), at)
-
-    def type_name(self, value: JsonValue, *, serial: bool = False) -> bool:
-        """A built-in type on the list, arrays of it included; True for a `serial`.
-
-        Raises:
-            Unreadable: any other type, `%TYPE`, or a modifier that is not a number.
-        """
-        fields = as_node(value)
-        closed("TypeName", fields, _TYPE_NAME)
-        names = strings(nodes(fields, "names"))
-        for modifier in nodes(fields, "typmods"):
-            if "ival" not in unwrap(modifier, "A_Const"):
-                raise self.doubt("uncertain.sql_type", "modifier", location(fields))
-        name = names[-1]
-        if serial and len(names) == 1 and name in SERIAL_TYPES:
-            return True
-        if name not in TYPES or names[:-1] not in ([], [_SYSTEM]):
-            raise self.doubt("uncertain.sql_type", ".".join(names), location(fields))
-        return False
 
     def sort(self, items: Sequence[Node], level: Level, skip: frozenset[str] = frozenset()) -> None:
         """ORDER BY items. A bare name in `skip` is an output column, read already."""
@@ -208,8 +191,17 @@ def _operation(reader: ExpressionReader, fields: Node, level: Level) -> None:
 def _function(reader: ExpressionReader, fields: Node, level: Level) -> None:
     closed("FuncCall", fields, _FUNCTION)
     names = strings(nodes(fields, "funcname"))
-    if names[-1] not in FUNCTIONS or names[:-1] not in ([], [_SYSTEM]):
-        raise reader.doubt("uncertain.sql_function", ".".join(names), location(fields))
+    name, at = names[-1], location(fields)
+    if names[:-1] not in ([], [_SYSTEM]):
+        raise reader.doubt("uncertain.sql_function", ".".join(names), at)
+    if name not in FUNCTIONS:
+        if name in SEQUENCE_FUNCTIONS:
+            sequence_call(reader, name, fields)
+            reader.expressions(nodes(fields, "args")[1:], level)
+            return
+        why = SIDE_EFFECTS.get(name)
+        detail = f"{name}: {why}" if why else name
+        raise reader.doubt("uncertain.sql_function", detail, at)
     reader.expressions(nodes(fields, "args"), level)
     reader.sort(nodes(fields, "agg_order"), level)
     reader.optional(fields, "agg_filter", level)
@@ -239,16 +231,24 @@ def _collate(reader: ExpressionReader, fields: Node, level: Level) -> None:
     reader.optional(fields, "arg", level)
 
 
-def collation(reader: ExpressionReader, fields: Node) -> None:
+def collation(reader: TypeReader, fields: Node) -> None:
     """COLLATE with a collation that every server has.
 
     Raises:
         Unreadable: another one, which somebody may have made.
     """
     closed("CollateClause", fields, _COLLATE)
-    names = strings(nodes(fields, "collname"))
+    collation_name(reader, strings(nodes(fields, "collname")), location(fields))
+
+
+def collation_name(reader: TypeReader, names: list[str], at: int) -> None:
+    """The name of a collation that every server has.
+
+    Raises:
+        Unreadable: another one, which somebody may have made.
+    """
     if names[-1] not in COLLATIONS or names[:-1] not in ([], [_SYSTEM]):
-        raise reader.doubt("uncertain.sql_collation", ".".join(names), location(fields))
+        raise reader.doubt("uncertain.sql_collation", ".".join(names), at)
 
 
 def _subscript(reader: ExpressionReader, fields: Node, level: Level) -> None:
@@ -263,7 +263,7 @@ def _subscript(reader: ExpressionReader, fields: Node, level: Level) -> None:
         reader.optional(index, "uidx", level)
 
 
-def _parts(*lists: str, single: Sequence[str] = (), flags: Sequence[str] = ()) -> _Handler:
+def _parts(*lists: str, single: Sequence[str] = (), flags: Sequence[str] = ()) -> Handler:
     """A handler for a node that is only its parts."""
     known = frozenset({*lists, *single, *flags, "location"})
 
@@ -279,19 +279,20 @@ def _parts(*lists: str, single: Sequence[str] = (), flags: Sequence[str] = ()) -
     return read
 
 
-def _refused(code: str) -> _Handler:
+def _refused(code: str) -> Handler:
     def refuse(reader: ExpressionReader, fields: Node, _level: Level) -> None:
         raise Unreadable(code, "", reader.doubt(code, "", location(fields)).span)
 
     return refuse
 
 
-_Handler: TypeAlias = Callable[[ExpressionReader, Node, Level], None]
-_HANDLERS: Final[dict[str, _Handler]] = {
+Handler: TypeAlias = Callable[[ExpressionReader, Node, Level], None]
+HANDLERS: Final[Mapping[str, Handler]] = {
     "ColumnRef": _column,
     "A_Const": _constant,
     "A_Expr": _operation,
     "FuncCall": _function,
+    "NamedArgExpr": _parts(single=("arg",), flags=("name", "argnumber")),
     "TypeCast": _cast,
     "SubLink": _sublink,
     "CollateClause": _collate,

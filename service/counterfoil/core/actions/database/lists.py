@@ -14,42 +14,6 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-FUNCTIONS: Final = _words("""
-    count sum avg min max array_agg string_agg bool_and bool_or every any_value
-    stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop covar_samp
-    percentile_cont percentile_disc mode json_agg jsonb_agg json_object_agg jsonb_object_agg
-    row_number rank dense_rank percent_rank cume_dist ntile lag lead
-    first_value last_value nth_value
-    lower upper initcap length char_length character_length octet_length bit_length btrim
-    ltrim rtrim trim substring substr left right replace translate reverse split_part strpos
-    position overlay lpad rpad concat concat_ws starts_with ascii chr md5 sha256 sha512
-    encode decode quote_literal quote_ident quote_nullable to_hex like_escape
-    similar_to_escape regexp_replace regexp_match regexp_count regexp_instr regexp_like
-    regexp_substr regexp_split_to_array string_to_array array_to_string format
-    abs ceil ceiling floor round trunc sign sqrt cbrt exp ln log log10 power pow mod div gcd
-    lcm degrees radians pi sin cos tan asin acos atan atan2 random width_bucket
-    now transaction_timestamp statement_timestamp clock_timestamp age date_part date_trunc
-    date_bin extract timezone to_char to_date to_timestamp to_number make_date make_time
-    make_timestamp make_timestamptz make_interval justify_days justify_hours
-    justify_interval isfinite overlaps
-    array_length array_upper array_lower array_ndims array_dims cardinality array_position
-    array_positions array_append array_prepend array_cat array_remove array_replace
-    json_build_object json_build_array jsonb_build_object jsonb_build_array to_json to_jsonb
-    json_array_length jsonb_array_length json_typeof jsonb_typeof json_extract_path
-    jsonb_extract_path json_extract_path_text jsonb_extract_path_text jsonb_set
-    jsonb_insert jsonb_strip_nulls jsonb_pretty jsonb_path_exists jsonb_path_query_array
-    jsonb_path_query_first gen_random_uuid
-    isempty lower_inc upper_inc num_nulls num_nonnulls
-    to_tsvector to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery ts_rank
-    ts_rank_cd setweight strip
-""")
-"""Functions of `pg_catalog` that read only their arguments, in every overload.
-
-Left out on purpose: what runs SQL held in text (`query_to_xml`, `ts_stat`, `ts_rewrite`),
-reads or moves state (`nextval`, `currval`, `set_config`, `current_setting`, `lo_*`),
-signals, sleeps, locks, reads files or the system, returns sets, or builds xml.
-"""
-
 ROW_FUNCTIONS: Final = _words("""
     any_out any_value anycompatible_out anycompatiblenonarray_out anyelement_out
     anynonarray_out array_agg concat count cume_dist dense_rank first_value hash_record
@@ -66,6 +30,8 @@ OPERATORS: Final = _words("""
     = <> != < > <= >= + - * / % ^ |/ ||/ @ & | # ~ << >> ||
     ~~ !~~ ~~* !~~* ~* !~ !~* ^@
     -> ->> #> #>> @> <@ ? ?| ?& #- @? @@ && -|- &< &>
+    !! ## &<| *< *<= *<> *= *> *>= <-> <<= <<| <^ >>= >^ ?# ?- ?-| ?|| @-@ @@@ |&> |>>
+    ~<=~ ~<~ ~= ~>=~ ~>~
 """)
 """Operators of `pg_catalog`, in every overload pure."""
 
@@ -78,6 +44,9 @@ TYPES: Final = _words("""
 """)
 """Types whose input, output and casts only look at the value. The `reg*` types look names
 up, `xml` parses documents, domains run CHECK, and user types run their owner's code."""
+
+SYSTEM_COLUMNS: Final = _words("ctid xmin xmax cmin cmax tableoid")
+"""Columns that every table has and no list shows."""
 
 SERIAL_TYPES: Final = _words("serial serial2 serial4 serial8 smallserial bigserial")
 """Not types: the server makes a sequence in the table's schema."""
@@ -103,3 +72,15 @@ KEYWORDS: Final = _words("""
 """)
 """Every keyword of PostgreSQL 18 but the unreserved ones (`pg_get_keywords()`): quoted as
 identifiers by the server's own `quote_ident`."""
+
+OPERATOR_CLASSES: Final = _words("""
+    array_ops bit_ops bool_ops bpchar_ops bpchar_pattern_ops box_ops bytea_ops char_ops cidr_ops
+    circle_ops date_ops enum_ops float4_ops float8_ops inet_ops int2_ops int4_ops int8_ops
+    interval_ops jsonb_ops jsonb_path_ops kd_point_ops macaddr8_ops macaddr_ops money_ops
+    multirange_ops numeric_ops point_ops poly_ops quad_point_ops range_ops text_ops
+    text_pattern_ops time_ops timestamp_ops timestamptz_ops timetz_ops tsquery_ops tsvector_ops
+    uuid_ops varbit_ops varchar_ops varchar_pattern_ops
+    inet_minmax_ops int4_minmax_ops int8_minmax_ops date_minmax_ops timestamptz_minmax_ops
+    timestamp_minmax_ops text_minmax_ops uuid_minmax_ops numeric_minmax_ops
+""")
+"""Operator classes of `pg_catalog`."""

@@ -1,124 +1,77 @@
 """Whose column is it? Tables, aliases, CTEs and scopes, as PostgreSQL resolves them.
 
-There is no catalogue, so which columns a table has is unknown. A column is attributed
-only where exactly one table can own it; otherwise every table that could is read whole,
-and the answer says `coarse`.
+Without a catalogue nobody knows which columns a table has. A column is then attributed only
+where exactly one table can own it; otherwise every table that could is read whole, and the
+answer says `coarse`. With one, each column is attributed as the server would do it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import Final
 
 from counterfoil.core.actions.contract import Unreadable
-from counterfoil.core.actions.database.lists import ROW_FUNCTIONS
-from counterfoil.core.actions.database.source import checked_name, span_at
+from counterfoil.core.actions.database.catalogue import Catalogue, Relation
+from counterfoil.core.actions.database.effects import (
+    RELATION,
+    SCHEMA,
+    TEMPORARY,
+    Batch,
+    Span,
+    Thing,
+)
+from counterfoil.core.actions.database.lists import ROW_FUNCTIONS, SYSTEM_COLUMNS
+from counterfoil.core.actions.database.scopes import (
+    Columns,
+    Level,
+    Source,
+    answers_to,
+    owners,
+    read_any,
+    read_one,
+    read_whole,
+    row_named,
+)
+from counterfoil.core.actions.database.source import (
+    character,
+    checked_name,
+    quoted,
+    span_at,
+)
 from counterfoil.core.actions.database.tree import Node, closed, location, strings, unwrap, word
 
-MAX_NODES = 4_000  # an ordinary report has under 500; bounds our own walk to some 10 ms
-MAX_DEPTH = 100  # levels of expressions and queries; the parser's own tree ends near 490
+MAX_NODES: Final = 4_000  # an ordinary report has under 500; bounds our own walk to some 10 ms
+MAX_DEPTH: Final = 100  # levels of expressions and queries; the parser's own tree ends near 490
+DEFAULT_SCHEMA: Final = "public"
 
-_RANGE_VAR = frozenset(
+_RANGE_VAR: Final = frozenset(
     {"catalogname", "schemaname", "relname", "inh", "relpersistence", "alias", "location"}
 )
-_ALIAS = frozenset({"aliasname", "colnames"})
-_SYSTEM_SCHEMAS = ("pg_", "information_schema")
-
-
-@dataclass(slots=True, eq=False)
-class Use:
-    """What one verb does to one table: named columns, or all where none is or `whole`."""
-
-    location: int
-    columns: set[str] = field(default_factory=set)
-    whole: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Table:
-    """One table of the statement, however often it is named."""
-
-    schema: str
-    name: str
-    uses: dict[str, Use] = field(default_factory=dict)
-    location: int = -1
-
-    def use(self, verb: str, at: int | None = None) -> Use:
-        """Record that `verb` is needed on this table."""
-        found = self.uses.get(verb)
-        if found is None:
-            found = self.uses[verb] = Use(self.location if at is None else at)
-        return found
-
-
-@dataclass(slots=True, eq=False)
-class Source:
-    """One item of FROM: a table, or a query whose output columns may be known."""
-
-    alias: str | None
-    table: Table | None = None
-    bare: bool = False  # named by schema.table too: it has no alias
-    renamed: bool = False  # column aliases hide the real column names
-    columns: frozenset[str] | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Cte:
-    """A WITH query: its output columns where they are known, and whether it is used."""
-
-    columns: frozenset[str] | None
-    references: int = 0
-
-
-Ctes = Mapping[str, Cte]
-
-
-@dataclass(slots=True, eq=False)
-class Level:
-    """One query level: its FROM items, the columns merged by USING, the query around it."""
-
-    parent: Level | None
-    ctes: Ctes
-    sources: list[Source] = field(default_factory=list)
-    merged: frozenset[str] = frozenset()
-
-
-def touch(source: Source) -> None:
-    """Reading from a table at all needs SELECT on some column of it."""
-    if source.table is not None:
-        source.table.use("select")
-
-
-def read_whole(sources: Iterable[Source]) -> None:
-    """All columns, or ones that cannot be attributed: SELECT on the table."""
-    for source in sources:
-        if source.table is not None:
-            source.table.use("select").whole = True
-
-
-def read_one(source: Source, name: str) -> None:
-    """One column of exactly this source."""
-    if source.table is not None:
-        use = source.table.use("select")
-        if source.renamed:
-            use.whole = True
-        else:
-            use.columns.add(checked_name(name))
+_ALIAS: Final = frozenset({"aliasname", "colnames"})
+_SYSTEM_SCHEMAS: Final = ("pg_", "information_schema")
 
 
 class NameReader:
-    """Holds one statement's tables and resolves names against its scopes."""
+    """Holds one statement's things and resolves names against its scopes."""
 
-    def __init__(self, text: str, database: str) -> None:
+    def __init__(
+        self, text: str, database: str, batch: Batch, catalogue: Catalogue | None = None
+    ) -> None:
         self.text = text
         self.database = database
-        self.tables: dict[tuple[str, str], Table] = {}
-        self.nodes = 0
+        self.batch = batch
+        self.catalogue = catalogue
+        self.things: dict[tuple[str, ...], Thing] = {}
         self.depth = 0
+        self.queries = 0
 
     def doubt(self, code: str, detail: str = "", at: int = -1) -> Unreadable:
         """A reason for doubt at a place of the text."""
         return Unreadable(code, detail, span_at(self.text, at))
+
+    def refusal(self, code: str, detail: str, span: tuple[int, int]) -> Unreadable:
+        """A reason for doubt at a part of the text."""
+        return Unreadable(code, detail, span)
 
     def enter(self) -> None:
         """Count a node and a level. The caller takes 1 off `depth` when it leaves.
@@ -126,35 +79,104 @@ class NameReader:
         Raises:
             Unreadable: too many, or too deep.
         """
-        self.nodes += 1
+        self.batch.nodes += 1
         self.depth += 1
-        if self.nodes > MAX_NODES or self.depth > MAX_DEPTH:
+        if self.batch.nodes > MAX_NODES or self.depth > MAX_DEPTH:
             raise Unreadable("uncertain.too_deep")
 
-    def table(self, relation: Node) -> Table:
-        """The table that a RangeVar names with its schema.
+    def table(self, relation: Node, *, new: bool = False) -> Thing:
+        """The relation that a RangeVar names; a bare name is one of the default schema.
+
+        With `new` it is about to be made: of any persistence, and the name may have been
+        dropped before.
 
         Raises:
-            Unreadable: no schema, a system schema, another database, or a temporary table.
+            Unreadable: a system schema, another database, or a name that means nothing or
+                not surely one thing by now.
         """
         closed("RangeVar", relation, _RANGE_VAR)
         at = location(relation)
         schema, name = word(relation, "schemaname"), word(relation, "relname")
-        if word(relation, "relpersistence") != "p":
+        if relation.get("relpersistence") != "p" and not new:
             raise self.doubt("uncertain.sql_temporary", "", at)
+        if "catalogname" in relation and relation["catalogname"] != self.database:
+            raise self.doubt("uncertain.sql_other_database", word(relation, "catalogname"), at)
         if not schema:
-            raise self.doubt("uncertain.sql_unqualified_name", name, at)
-        if schema.startswith(_SYSTEM_SCHEMAS):
-            raise self.doubt("uncertain.sql_system_schema", schema, at)
-        catalog = word(relation, "catalogname")
-        if catalog and catalog != self.database:
-            raise self.doubt("uncertain.sql_other_database", catalog, at)
-        key = (schema, name)
-        found = self.tables.get(key)
-        if found is None:
-            table = Table(checked_name(schema), checked_name(name), location=at)
-            found = self.tables[key] = table
-        return found
+            schema = self.schema_of(name, at)
+        if new and self.batch.moved:
+            self.batch.gone.discard((RELATION, schema, name))
+        found = self.things.get((schema, name))
+        return self.thing(schema, name, at) if found is None else found
+
+    def schema_of(self, name: str, at: int) -> str:
+        """The schema of a bare name, which is written into what runs.
+
+        Raises:
+            Unreadable: the name may be a system catalogue's.
+        """
+        start = character(self.text, at)
+        return self.qualified_at(name, start, span_at(self.text, at) or (start, start))
+
+    def qualified_at(self, name: str, start: int, span: Span) -> str:
+        """The schema of the bare name at a character of the text, written in front of it.
+
+        Raises:
+            Unreadable: the name may be a system catalogue's.
+        """
+        schema = self.bare_schema(name, span)
+        self.batch.insertions.append((start, start, f"{quoted(schema)}."))
+        return schema
+
+    def bare_schema(self, name: str, span: Span) -> str:
+        """The schema that a bare name of a relation stands for.
+
+        Raises:
+            Unreadable: the name may be a system catalogue's.
+        """
+        if name.startswith("pg_"):
+            raise self.refusal("uncertain.sql_system_schema", name, span)
+        here = (RELATION, TEMPORARY, name) in self.batch.own
+        return TEMPORARY if here else DEFAULT_SCHEMA
+
+    def thing(self, schema: str, name: str, at: int) -> Thing:
+        """The relation of that name, which the statement has not named before.
+
+        Raises:
+            Unreadable: a system schema, or a name that means nothing, or not surely one
+                thing, by now.
+        """
+        own = False
+        if self.batch.moved:
+            key = (RELATION, schema, name)
+            own = key in self.batch.own
+            if key in self.batch.gone or key in self.batch.maybe:
+                raise self.doubt("uncertain.sql_moved_name", f"{schema}.{name}", at)
+        if schema != TEMPORARY or not own:
+            self.check_schema(schema, at)
+        made = Thing("table", checked_name(schema), checked_name(name), at, own=own)
+        self.things[schema, name] = made
+        return made
+
+    def check_schema(self, schema: str, place: Span | int) -> None:
+        """Refuse the system's schemas, and one that may or may not be the job's own.
+
+        Raises:
+            Unreadable: it is one of them.
+        """
+        code = "sql_system_schema" if schema.startswith(_SYSTEM_SCHEMAS) else ""
+        if not code and self.batch.moved:
+            key = (SCHEMA, schema, "")
+            if key in self.batch.maybe or key in self.batch.gone:
+                code = "sql_moved_name"
+        if code:
+            span = span_at(self.text, place) if isinstance(place, int) else place
+            raise Unreadable(f"uncertain.{code}", schema, span)
+
+    def relation(self, thing: Thing) -> Relation | None:
+        """What the catalogue knows of a relation; nothing of one that the text made."""
+        if self.catalogue is None or thing.own:
+            return None
+        return self.catalogue.relations.get((thing.schema, thing.name))
 
     def alias(self, fields: Node) -> tuple[str | None, list[str]]:
         """The alias of a FROM item and its column aliases.
@@ -170,21 +192,41 @@ class NameReader:
         names = strings(columns) if isinstance(columns, list) else []
         return checked_name(word(alias, "aliasname")), names
 
+    def source(self, fields: Node) -> Source:
+        """A RangeVar as an item of FROM, or as the table that a statement changes."""
+        thing = self.table(fields)
+        alias, names = self.alias(fields)
+        columns = self.table_columns(thing, names)
+        return Source(alias or thing.name, thing, alias is None, bool(names), columns)
+
+    def table_columns(self, thing: Thing, names: Sequence[str] = ()) -> Columns | None:
+        """Visible and real column names in order, where the catalogue knows them."""
+        known = self.relation(thing)
+        if known is None:
+            return None
+        real = list(known.columns)
+        if len(names) > len(real):
+            raise self.doubt("uncertain.sql_unknown_name", names[-1], thing.location)
+        return dict(zip([*names, *real[len(names) :]], real, strict=True))
+
     def column(self, name: str, level: Level, at: int) -> None:
         """Attribute an unqualified column name, innermost level first (colNameToVar).
 
         Raises:
             Unreadable: nothing in scope can own it.
         """
-        candidates, owned = _candidates(name, level)
-        row = None if owned else _row(name, level)
+        candidates, owner, found = owners(name, level)
+        if found:
+            read_whole(candidates)
+            if owner is not None:
+                read_one(owner, name)
+            return
+        row = row_named(name, level)
         if row is not None:
             # Without such a column anywhere the name means this item's whole row.
             read_whole((*candidates, row))
-        elif owned:
-            read_whole(candidates)
         elif candidates:
-            _read_any(candidates, name)
+            read_any(candidates, name)
         else:
             raise self.doubt("uncertain.sql_unknown_name", name, at)
 
@@ -193,9 +235,11 @@ class NameReader:
         if name in merged:
             return
         side = Level(None, {}, list(sources))
-        candidates, owned = _candidates(name, side)
-        if candidates and not owned:
-            _read_any(candidates, name)
+        candidates, owner, _ = owners(name, side)
+        if owner is not None:
+            read_one(owner, name)
+        elif candidates:
+            read_any(candidates, name)
 
     def qualified(self, fields: Sequence[Node], level: Level, at: int) -> None:
         """Attribute `alias.column`, `schema.table.column` or `….*`.
@@ -203,69 +247,32 @@ class NameReader:
         Raises:
             Unreadable: no such item in scope, or `alias.function` notation.
         """
-        source = self._named(strings(fields[:-1]), level, at)
+        source = self.named(strings(fields[:-1]), level, at)
         last = fields[-1]
         if "A_Star" in last:
             read_whole((source,))
             return
         name = word(unwrap(last, "String"), "sval")
-        if name in ROW_FUNCTIONS:
+        if source.columns is not None:
+            # Where no such column is, the server looks for a function of the row.
+            if name not in source.columns and not (source.thing and name in SYSTEM_COLUMNS):
+                raise self.doubt("uncertain.sql_row_function", name, at)
+        elif name in ROW_FUNCTIONS:
             raise self.doubt("uncertain.sql_row_function", name, at)
         read_one(source, name)
 
-    def _named(self, path: list[str], level: Level, at: int) -> Source:
+    def named(self, path: list[str], level: Level, at: int) -> Source:
+        """The item of FROM that `alias` or `schema.table` names.
+
+        Raises:
+            Unreadable: there is none.
+        """
         if len(path) == 3 and path[0] == self.database:  # noqa: PLR2004 -- database.schema.table
             path = path[1:]
         scope: Level | None = level
         while scope is not None:
             for source in scope.sources:
-                if _answers_to(source, path):
+                if answers_to(source, path):
                     return source
             scope = scope.parent
         raise self.doubt("uncertain.sql_unknown_name", ".".join(path), at)
-
-
-def _answers_to(source: Source, path: list[str]) -> bool:
-    """By its alias; by schema and name only a table without one."""
-    if len(path) == 1:
-        return source.alias == path[0]
-    table = source.table
-    return source.bare and table is not None and [table.schema, table.name] == path
-
-
-def _candidates(name: str, level: Level) -> tuple[list[Source], bool]:
-    """Which sources could own `name`, and whether a known column ends the search outwards.
-
-    Where a known column is found, tables of the same level cannot own the name too (the
-    server would call it ambiguous), but those of the levels inside can.
-    """
-    candidates: list[Source] = []
-    scope: Level | None = level
-    while scope is not None:
-        sources = scope.sources
-        if name in scope.merged or any(
-            item.columns is not None and name in item.columns for item in sources
-        ):
-            return candidates, True
-        candidates += [item for item in sources if item.columns is None]
-        scope = scope.parent
-    return candidates, False
-
-
-def _row(name: str, level: Level) -> Source | None:
-    scope: Level | None = level
-    while scope is not None:
-        for item in scope.sources:
-            if item.alias == name:
-                return item
-        scope = scope.parent
-    return None
-
-
-def _read_any(candidates: list[Source], name: str) -> None:
-    """One of several: exact where all are the same table, else each is read whole."""
-    first = candidates[0]
-    if all(item.table is first.table and not item.renamed for item in candidates):
-        read_one(first, name)
-    else:
-        read_whole(candidates)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from counterfoil.core.actions.database.scopes import Level
 from counterfoil.core.actions.database.tree import (
     Node,
     as_node,
@@ -22,17 +23,42 @@ _FIXED: Final = {
     "A_ArrayExpr": "array",
     "RowExpr": "row",
 }
+_JSON: Final = {
+    "JsonObjectConstructor": "json_object",
+    "JsonArrayConstructor": "json_array",
+    "JsonObjectAgg": "json_objectagg",
+    "JsonArrayAgg": "json_arrayagg",
+}
 
 
-def select_outputs(targets: Sequence[Node]) -> list[str] | None:
-    """The output names of a target list; None where a `*` hides some."""
-    names = []
+def select_outputs(targets: Sequence[Node], level: Level | None = None) -> list[str] | None:
+    """The output names of a target list; None where a `*` hides some.
+
+    `level` tells what `*` stands for, where it is known.
+    """
+    names: list[str] = []
     for target in targets:
         name = output_name(target)
-        if name is None:
+        if name is not None:
+            names.append(name)
+            continue
+        shown = None if level is None else _star(target, level)
+        if shown is None:
             return None
-        names.append(name)
+        names += shown
     return names
+
+
+def _star(target: Node, level: Level) -> list[str] | None:
+    """The columns of `*` or `alias.*`."""
+    reference = unwrap(as_node(unwrap(target, "ResTarget").get("val")), "ColumnRef")
+    path = strings(nodes(reference, "fields")[:-1])
+    if not path:
+        return level.star
+    for source in level.sources:
+        if source.alias == path[-1]:
+            return None if source.columns is None else list(source.columns)
+    return None
 
 
 def output_name(target: Node) -> str | None:
@@ -71,6 +97,10 @@ def _figure(value: Node) -> str:
         return word(fields, "op").removeprefix("IS_").lower()
     if kind == "A_Expr":
         return "nullif" if word(fields, "kind") == "AEXPR_NULLIF" else ""
+    if kind in _JSON:
+        return _JSON[kind]
+    if kind == "JsonFuncExpr":
+        return word(fields, "op").removesuffix("_OP").lower()
     if kind == "SQLValueFunction":
         return word(fields, "op").removeprefix("SVFOP_").removesuffix("_N").lower()
     return _sublink(fields) if kind == "SubLink" else ""

@@ -1,34 +1,26 @@
-"""Reads queries: SELECT, VALUES, set operations, WITH, joins, with PostgreSQL's own scoping.
+"""Reads queries: SELECT, VALUES, set operations, WITH, locking, with PostgreSQL's own scoping.
 
 WITH: an item sees the items before it, and itself and the later ones under RECURSIVE; a
-CTE hides a table only by an unqualified name, and an unqualified name that is no CTE is
-`uncertain`. FROM: an item sees its neighbours to the left only under LATERAL; ON sees the
-two sides of its own join.
+CTE hides a table only by an unqualified name. FROM is read in from_items.py.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
 
-from counterfoil.core.actions.database.expressions import ExpressionReader, bare_name
-from counterfoil.core.actions.database.names import (
-    Cte,
-    Ctes,
-    Level,
-    Source,
-    read_whole,
-    touch,
-)
+from counterfoil.core.actions.database.expressions import HANDLERS, Handler, bare_name
+from counterfoil.core.actions.database.from_items import FromReader
+from counterfoil.core.actions.database.json_nodes import JSON_HANDLERS
 from counterfoil.core.actions.database.outputs import output_name, select_outputs
+from counterfoil.core.actions.database.scopes import Cte, Ctes, Level, Source, read_whole
 from counterfoil.core.actions.database.source import checked_name
 from counterfoil.core.actions.database.tree import (
     Node,
     as_node,
     closed,
     kind_of,
-    location,
     nodes,
     strings,
     unwrap,
@@ -50,6 +42,7 @@ _SELECT: Final = frozenset(
         "limitOffset",
         "limitCount",
         "limitOption",
+        "lockingClause",
         "withClause",
         "op",
         "all",
@@ -57,26 +50,39 @@ _SELECT: Final = frozenset(
         "rarg",
     }
 )
-_JOIN: Final = frozenset(
-    {"jointype", "isNatural", "larg", "rarg", "usingClause", "quals", "rtindex"}
-)
 _WITH_QUERY: Final = frozenset(
-    {"ctename", "aliascolnames", "ctematerialized", "ctequery", "location"}
+    {
+        "ctename",
+        "aliascolnames",
+        "ctematerialized",
+        "ctequery",
+        "search_clause",
+        "cycle_clause",
+        "location",
+    }
 )
-_SUBQUERY: Final = frozenset({"lateral", "subquery", "alias"})
+_SEARCH: Final = frozenset(
+    {"search_col_list", "search_breadth_first", "search_seq_column", "location"}
+)
+_CYCLE: Final = frozenset(
+    {
+        "cycle_col_list",
+        "cycle_mark_column",
+        "cycle_mark_value",
+        "cycle_mark_default",
+        "cycle_path_column",
+        "location",
+    }
+)
 _WITH: Final = frozenset({"ctes", "recursive", "location"})
 _TARGET: Final = frozenset({"name", "val", "location"})
+_LOCKING: Final = frozenset({"lockedRels", "strength", "waitPolicy"})
 
 
-class Joined(NamedTuple):
-    """The sources of FROM items and the column names that their joins merged."""
-
-    sources: list[Source]
-    merged: frozenset[str] = frozenset()
-
-
-class QueryReader(ExpressionReader):
+class QueryReader(FromReader):
     """Reads every kind of query expression."""
+
+    handlers: ClassVar[Mapping[str, Handler]] = {**HANDLERS, **JSON_HANDLERS}
 
     @abstractmethod
     def change(self, kind: str, fields: Node, ctes: Ctes, parent: Level | None) -> list[str] | None:
@@ -86,19 +92,20 @@ class QueryReader(ExpressionReader):
         """Read a SelectStmt and return its output names where they are known.
 
         Raises:
-            Unreadable: SELECT INTO, row locks, or anything that is not on the lists.
+            Unreadable: SELECT INTO inside of something, or anything not on the lists.
         """
         if "intoClause" in fields:
             raise self.doubt("uncertain.sql_select_into", "", 0)
-        if "lockingClause" in fields:
-            raise self.doubt("uncertain.sql_row_lock")
         closed("SelectStmt", fields, _SELECT)
+        self.queries += 1
         self.enter()
         ctes, made = self.with_queries(fields, ctes, parent)
         if word(fields, "op") != "SETOP_NONE":
             names = self._set_operation(fields, ctes, parent)
+            self.level_sources = []
         elif "valuesLists" in fields:
             names = self._values(fields, ctes, parent)
+            self.level_sources = []
         else:
             names = self._plain(fields, ctes, parent)
         self.check_used(made)
@@ -107,7 +114,9 @@ class QueryReader(ExpressionReader):
 
     def _plain(self, fields: Node, ctes: Ctes, parent: Level | None) -> list[str] | None:
         level = Level(parent, ctes)
-        level.sources, level.merged = self.from_items(nodes(fields, "fromClause"), level)
+        level.sources, level.merged, level.star = self.from_items(
+            nodes(fields, "fromClause"), level
+        )
         targets = nodes(fields, "targetList")
         self.targets(targets, level)
         self.optional(fields, "whereClause", level)
@@ -116,7 +125,28 @@ class QueryReader(ExpressionReader):
         for window in nodes(fields, "windowClause"):
             self.window(unwrap(window, "WindowDef"), level)
         self._limit(fields, Level(parent, ctes))
-        return None if self.depth == 1 else select_outputs(targets)
+        for clause in nodes(fields, "lockingClause"):
+            self._lock(unwrap(clause, "LockingClause"), level)
+        self.level_sources = level.sources
+        return None if self.depth == 1 else select_outputs(targets, level)
+
+    def _lock(self, fields: Node, level: Level) -> None:
+        """FOR UPDATE, FOR SHARE …: UPDATE on some column of each table locked."""
+        closed("FOR UPDATE", fields, _LOCKING)
+        strength = word(fields, "strength").removeprefix("LCS_").lower()
+        named = [unwrap(item, "RangeVar") for item in nodes(fields, "lockedRels")]
+        locked = level.sources
+        if named:
+            wanted = [word(item, "relname") for item in named]
+            locked = [source for source in level.sources if source.alias in wanted]
+            if len(locked) != len(set(wanted)):
+                raise self.doubt("uncertain.sql_unknown_name", ", ".join(wanted))
+        pending = list(locked)
+        while pending:
+            source = pending.pop()
+            pending += source.inner
+            if source.thing is not None:
+                source.thing.use("lock").note(strength=strength)
 
     def _arrange(self, fields: Node, targets: Sequence[Node], level: Level) -> None:
         """ORDER BY, DISTINCT ON and GROUP BY, where a bare name may mean an output."""
@@ -134,9 +164,10 @@ class QueryReader(ExpressionReader):
     def _set_operation(self, fields: Node, ctes: Ctes, parent: Level | None) -> list[str] | None:
         names = self.select(as_node(fields.get("larg")), ctes, parent)
         self.select(as_node(fields.get("rarg")), ctes, parent)
-        level = Level(parent, ctes, [Source(None, columns=frozenset(names or ()))])
-        if names is None and "sortClause" in fields:
-            level.sources = [Source(None)]
+        if "lockingClause" in fields:
+            raise self.doubt("uncertain.sql_construct", "FOR UPDATE of a set operation")
+        known = None if names is None else dict(zip(names, names, strict=True))
+        level = Level(parent, ctes, [Source(None, columns=known)])
         self.sort(nodes(fields, "sortClause"), level)
         self._limit(fields, Level(parent, ctes))
         return names
@@ -186,72 +217,8 @@ class QueryReader(ExpressionReader):
             return False
         if name in level.merged or any(name in (item.columns or ()) for item in level.sources):
             return False
-        read_whole(level.sources)
+        read_whole(item for item in level.sources if item.columns is None)
         return True
-
-    def from_items(self, items: Sequence[Node], level: Level) -> Joined:
-        """The sources of FROM (or USING of DELETE) and the names merged by its joins."""
-        sources: list[Source] = []
-        merged: frozenset[str] = frozenset()
-        for item in items:
-            found, names = self._from_item(item, sources, level)
-            sources = sources + found
-            merged |= names
-        return Joined(sources, merged)
-
-    def _from_item(self, item: Node, left: list[Source], level: Level) -> Joined:
-        kind, fields = kind_of(item)
-        self.enter()
-        if kind == "RangeVar":
-            found = Joined([self._relation(fields, level)])
-        elif kind == "RangeSubselect":
-            found = Joined([self._subquery(fields, left, level)])
-        elif kind == "JoinExpr":
-            found = self._join(fields, left, level)
-        elif kind == "RangeFunction":
-            raise self.doubt("uncertain.sql_function_in_from")
-        else:
-            raise self.doubt("uncertain.sql_construct", kind, location(fields))
-        self.depth -= 1
-        return found
-
-    def _relation(self, fields: Node, level: Level) -> Source:
-        name = word(fields, "relname")
-        alias, columns = self.alias(fields)
-        cte = None if fields.get("schemaname") else level.ctes.get(name)
-        if cte is not None:
-            cte.references += 1
-            known = None if columns else cte.columns
-            return Source(alias or name, columns=known)
-        table = self.table(fields)
-        source = Source(alias or name, table, bare=alias is None, renamed=bool(columns))
-        touch(source)
-        return source
-
-    def _subquery(self, fields: Node, left: list[Source], level: Level) -> Source:
-        closed("RangeSubselect", fields, _SUBQUERY)
-        parent = level.parent
-        if fields.get("lateral"):
-            parent = Level(parent, level.ctes, left)
-        query = unwrap(as_node(fields.get("subquery")), "SelectStmt")
-        names = self.select(query, level.ctes, parent)
-        alias, columns = self.alias(fields)
-        return Source(alias, columns=renamed(names, columns))
-
-    def _join(self, fields: Node, left: list[Source], level: Level) -> Joined:
-        closed("JoinExpr", fields, _JOIN)
-        one, merged_one = self._from_item(as_node(fields.get("larg")), left, level)
-        two, merged_two = self._from_item(as_node(fields.get("rarg")), left + one, level)
-        both, merged = one + two, merged_one | merged_two
-        if fields.get("isNatural"):
-            read_whole(both)  # which columns are common only a catalogue tells
-        using = strings(nodes(fields, "usingClause"))
-        for name in using:
-            self.merge_column(name, one, merged_one)
-            self.merge_column(name, two, merged_two)
-        merged |= frozenset(using)
-        self.optional(fields, "quals", Level(level.parent, level.ctes, both, merged))
-        return Joined(both, merged)
 
     def with_queries(
         self, fields: Node, ctes: Ctes, parent: Level | None
@@ -269,30 +236,54 @@ class QueryReader(ExpressionReader):
             made = {word(item, "ctename"): Cte(self._declared(item)) for item in items}
             scope.update(made)
         for item in items:
-            closed("CommonTableExpr", item, _WITH_QUERY)
-            name = checked_name(word(item, "ctename"))
-            before = made[name].references if name in made else 0
-            kind, query = kind_of(as_node(item.get("ctequery")))
-            if kind == "SelectStmt":
-                names = self.select(query, dict(scope), parent)
-            else:
-                names = self.change(kind, query, dict(scope), parent)
-            cte = made.setdefault(name, Cte(None))
-            cte.columns = renamed(names, strings(nodes(item, "aliascolnames")))
-            cte.references = before  # reading itself does not make it used
-            if kind != "SelectStmt":
-                cte.references += 1  # it runs whether somebody reads it or not
-            scope[name] = cte
+            self._with_query(item, scope, made, parent)
         return scope, made
 
+    def _with_query(
+        self, item: Node, scope: dict[str, Cte], made: dict[str, Cte], parent: Level | None
+    ) -> None:
+        closed("CommonTableExpr", item, _WITH_QUERY)
+        name = checked_name(word(item, "ctename"))
+        before = made[name].references if name in made else 0
+        kind, query = kind_of(as_node(item.get("ctequery")))
+        if kind == "SelectStmt":
+            names = self.select(query, dict(scope), parent)
+        else:
+            names = self.change(kind, query, dict(scope), parent)
+        cte = made.setdefault(name, Cte(None))
+        cte.columns = renamed(names, strings(nodes(item, "aliascolnames")))
+        if cte.columns is not None:
+            cte.columns += self._traversal(item)
+        cte.references = before  # reading itself does not make it used
+        if kind != "SelectStmt":
+            cte.references += 1  # it runs whether somebody reads it or not
+        scope[name] = cte
+
     @staticmethod
-    def _declared(item: Node) -> frozenset[str] | None:
+    def _traversal(item: Node) -> tuple[str, ...]:
+        """The columns that SEARCH and CYCLE add."""
+        added: list[str] = []
+        search, cycle = item.get("search_clause"), item.get("cycle_clause")
+        if isinstance(search, dict):
+            closed("SEARCH", search, _SEARCH)
+            added.append(word(search, "search_seq_column"))
+        if isinstance(cycle, dict):
+            closed("CYCLE", cycle, _CYCLE)
+            for name in ("cycle_mark_value", "cycle_mark_default"):
+                kind_of(as_node(cycle.get(name)))
+                unwrap(as_node(cycle.get(name)), "A_Const")
+            added += [word(cycle, "cycle_mark_column"), word(cycle, "cycle_path_column")]
+        return tuple(added)
+
+    @staticmethod
+    def _declared(item: Node) -> tuple[str, ...] | None:
         names = strings(nodes(item, "aliascolnames"))
         kind, query = kind_of(as_node(item.get("ctequery")))
         while kind == "SelectStmt" and word(query, "op") != "SETOP_NONE":
             query = as_node(query.get("larg"))
         outputs = select_outputs(nodes(query, "targetList")) if kind == "SelectStmt" else None
-        return renamed(outputs, names)
+        known = renamed(outputs, names)
+        return None if known is None else known + QueryReader._traversal(item)
 
     def check_used(self, made: dict[str, Cte]) -> None:
         """Refuse a WITH query that nothing reads: the server drops it, rights and all.
@@ -305,8 +296,8 @@ class QueryReader(ExpressionReader):
                 raise self.doubt("uncertain.sql_unused_query", name)
 
 
-def renamed(names: list[str] | None, aliases: list[str]) -> frozenset[str] | None:
+def renamed(names: list[str] | None, aliases: list[str]) -> tuple[str, ...] | None:
     """The output names after column aliases, which rename from the left."""
     if names is None or not aliases:
-        return None if names is None else frozenset(names)
-    return frozenset(aliases + names[len(aliases) :])
+        return None if names is None else tuple(names)
+    return tuple(aliases + names[len(aliases) :])

@@ -1,17 +1,17 @@
-"""The statement's text: bounds before the parser, exactly one statement, spans, names.
+"""The text: bounds before the parser, its statements, spans, names.
 
 Checks, in this order, because each guards the next:
 1. bytes: 16,384, 8 times below the shortest text seen to crash libpg_query;
 2. characters: NUL ends the text for the C parser, so what follows it would run unread;
 3. comment marks: nested comments cost the parser quadratic time;
 4. the parser itself, PostgreSQL's own grammar;
-5. one statement: the second one is what an injection adds.
+5. every statement of the text, a bounded number of them: none is passed over.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from typing import NamedTuple
 
 import pgparse
 
@@ -21,6 +21,7 @@ from counterfoil.core.actions.database.tree import Node, as_node, kind_of
 
 _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 MAX_COMMENT_MARKS = 64  # 8,192 nested `/*` take the parser 54 ms, 64 no time at all
+MAX_STATEMENTS = 64  # a migration has under 20; each is shown to whoever approves
 MAX_NAME_BYTES = 62  # the server cuts at 63: a longer name may be another object's
 
 _PART = r'(?:[uU]&)?(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)'
@@ -28,11 +29,20 @@ NAME = re.compile(rf"{_PART}(?:\s*\.\s*{_PART})*")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-def parse_one(text: str, limits: Limits) -> tuple[str, Node]:
-    """The kind and the fields of the one statement in `text`.
+class Statement(NamedTuple):
+    """One statement of the text: its kind, its fields, its [start, end) in characters."""
+
+    kind: str
+    fields: Node
+    start: int
+    end: int
+
+
+def parse_all(text: str, limits: Limits) -> list[Statement]:
+    """All statements in `text`, in order; at least one.
 
     Raises:
-        Unreadable: a bound is passed, the grammar refuses, or there is not exactly one.
+        Unreadable: a bound is passed, the grammar refuses, or there is none.
         RecursionError: nested deeper than the parser's tree can be read.
     """
     check_size(text, limits.sql_bytes)
@@ -50,19 +60,25 @@ def parse_one(text: str, limits: Limits) -> tuple[str, Node]:
         ) from refusal
     except ValueError as refusal:  # the tree is not JSON: a name cut inside a character
         raise Unreadable("uncertain.sql_syntax", "the parse tree cannot be read") from refusal
-    if len(statements) != 1:
-        raise _not_one(text, statements)
-    return kind_of(as_node(as_node(statements[0]).get("stmt")))
-
-
-def _not_one(text: str, statements: list[Mapping[str, object]]) -> Unreadable:
     if not statements:
-        return Unreadable("uncertain.sql_empty")
-    second = statements[1].get("stmt_location", 0)
-    start = character(text, second if isinstance(second, int) else 0)
-    return Unreadable(
-        "uncertain.sql_several_statements", f"{len(statements)} statements", (start, len(text))
-    )
+        raise Unreadable("uncertain.sql_empty")
+    if len(statements) > MAX_STATEMENTS:
+        raise Unreadable("uncertain.too_deep", f"more than {MAX_STATEMENTS} statements")
+    return [_statement(text, as_node(item)) for item in statements]
+
+
+def _statement(text: str, item: Node) -> Statement:
+    kind, fields = kind_of(as_node(item.get("stmt")))
+    place, length = item.get("stmt_location", 0), item.get("stmt_len")
+    start, end = 0, len(text)
+    if isinstance(length, int):
+        first = place if isinstance(place, int) else 0
+        start, end = character(text, first), character(text, first + length)
+    elif isinstance(place, int) and place:
+        start = character(text, place)
+    while start < end and text[start] in " \t\n":
+        start += 1
+    return Statement(kind, fields, start, end)
 
 
 def character(text: str, byte_offset: int) -> int:

@@ -1,0 +1,181 @@
+"""The end of one statement: which columns, which rights, and what the catalogue adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from counterfoil.core.actions.contract import Unreadable
+from counterfoil.core.actions.database.catalogue import Relation
+from counterfoil.core.actions.database.changes import ChangeReader
+from counterfoil.core.actions.database.effects import SCHEMA, TEMPORARY, Need, Span, Thing, Use
+from counterfoil.core.actions.database.source import span_at
+from counterfoil.core.model import JsonValue
+
+COLUMN_VERBS: Final = frozenset({"references", "insert", "update", "select", "lock", "comment"})
+ORDER: Final = (
+    *("create", "alter", "drop", "comment", "grant", "revoke", "refresh", "reindex", "vacuum"),
+    *("analyze", "usage", "references", "truncate", "insert", "update", "delete", "select"),
+    *("lock", "fire"),
+)
+ASSUMES: Final = "plain-table"
+"""What is assumed of a table that exists: no trigger, rule, view body, default, row
+policy or type of it runs code of its own. Only a catalogue tells."""
+ASSUMES_OF_DROP: Final = "no-partitions"
+"""DROP TABLE takes a table's partitions with it, whoever owns them (tried on PostgreSQL 18)."""
+_MADE: Final = frozenset({"create"})
+_READS_ROWS: Final = frozenset({"insert", "update", "delete", "truncate"})
+
+
+class Effect(NamedTuple):
+    """One operation and the rights that it needs; `columns` None where it names none."""
+
+    thing: Thing
+    verb: str
+    columns: tuple[str, ...] | None
+    span: Span
+    details: dict[str, JsonValue]
+    needs: Sequence[Need]
+
+
+def connected(whole: Span) -> Effect:
+    """The one effect of a statement that touches no object."""
+    return Effect(Thing("database", "", ""), "connect", None, whole, {}, ())
+
+
+def finish(reader: ChangeReader, whole: Span) -> list[Effect]:
+    """The effects of a statement that was read to its end, in the order of its text.
+
+    Args:
+        reader: what read it.
+        whole: the statement's place, for what has none of its own.
+
+    Raises:
+        Unreadable: a rule or view that the catalogue shows to do what nobody can tell.
+    """
+    made = [
+        _effect(reader, thing, verb, use, whole)
+        for thing in reader.things.values()
+        for verb, use in thing.uses.items()
+    ]
+    if reader.catalogue is not None:
+        made += _fired(reader, made)
+    if len(made) > 1:
+        made.sort(key=lambda item: (item.span[0], ORDER.index(item.verb)))
+    return made
+
+
+def _effect(reader: ChangeReader, thing: Thing, verb: str, use: Use, whole: Span) -> Effect:
+    known = None
+    if reader.catalogue is not None and thing.kind in _RELATIONS:
+        known = reader.relation(thing)
+    details: dict[str, JsonValue] = dict(use.details) if use.details else {}
+    columns, coarse = _columns(verb, use, thing, known)
+    if coarse:
+        details["coarse"] = True
+    if known is not None:
+        _judge(reader, thing, verb, use, known)
+        if known.row_security:
+            details["row_security"] = True
+    elif verb not in _MADE and not thing.own and thing.kind in _ASSUMED:
+        details["assumes"] = [ASSUMES, ASSUMES_OF_DROP] if verb == "drop" else [ASSUMES]
+    span = use.span or span_at(reader.text, use.location) or whole
+    needs = _needs(thing, verb, use, columns)
+    if reader.batch.moved:
+        needs = [need for need in needs if _granted(reader, thing, need)]
+    return Effect(thing, verb, columns, span, details, needs)
+
+
+_RELATIONS: Final = frozenset({"table", "view", "materialized_view", "sequence", "index"})
+_ASSUMED: Final = frozenset({"table", "view", "materialized_view"})
+
+
+def _columns(
+    verb: str, use: Use, thing: Thing, known: Relation | None
+) -> tuple[tuple[str, ...] | None, bool]:
+    """The columns that are named, and whether the right is wider than the text."""
+    if verb not in COLUMN_VERBS:
+        return (tuple(sorted(use.columns)), False) if use.columns else (None, False)
+    if use.columns and not use.whole:
+        return tuple(sorted(use.columns)), False
+    if use.whole:
+        return None, use.needs is None and not thing.own
+    column = _lockable(thing, known) if verb == "lock" else _any(known)
+    if column is None:
+        return None, not thing.own
+    return (column,), False
+
+
+def _any(known: Relation | None) -> str | None:
+    """A column to stand for "any one": of the key where there is one."""
+    if known is None or not known.columns:
+        return None
+    return known.key[0] if known.key else next(iter(known.columns))
+
+
+def _lockable(thing: Thing, known: Relation | None) -> str | None:
+    """The column whose UPDATE locks rows: one that nobody can write, where there is one."""
+    if known is not None:
+        written = (name for name, item in known.columns.items() if item.source == "generated")
+        return next(written, None) or _any(known)
+    read = thing.uses.get("select")
+    return min(read.columns, default=None) if read is not None else None
+
+
+def _needs(thing: Thing, verb: str, use: Use, columns: tuple[str, ...] | None) -> Sequence[Need]:
+    if use.needs is not None:
+        if thing.kind == "sequence" and verb == "select" and "usage" in thing.uses:
+            return ()  # `currval` takes USAGE too, which `nextval` needs
+        return use.needs
+    right = "update" if verb == "lock" else verb
+    listed = frozenset(columns) if columns is not None and verb in COLUMN_VERBS else None
+    return (
+        Need("table", thing.path, right, listed),
+        Need("schema", (thing.schema,), "usage"),
+    )
+
+
+def _granted(reader: ChangeReader, thing: Thing, need: Need) -> bool:
+    """Whether a need must be granted: the job's own things and schemas need nothing."""
+    if need.kind == "schema":
+        (schema,) = need.path
+        return schema != TEMPORARY and (SCHEMA, schema, "") not in reader.batch.own
+    return not (thing.own and need.path == thing.path)
+
+
+def _judge(reader: ChangeReader, thing: Thing, verb: str, use: Use, known: Relation) -> None:
+    """What the catalogue shows of the relation itself."""
+    if known.kind in {"view", "materialized_view"}:
+        thing.kind = known.kind
+    if verb in _READS_ROWS | {"select"} and known.rules:
+        raise _doubt(reader, "uncertain.sql_rule", known.rules[0], use)
+    if known.kind == "view" and known.security_invoker and verb == "select" and use.needs is None:
+        raise _doubt(reader, "uncertain.sql_invoker_view", thing.name, use)
+    if known.kind == "view" and verb in _READS_ROWS and known.triggers:
+        return
+    if verb == "drop" and known.partitions:
+        raise _doubt(reader, "uncertain.sql_partitions", thing.name, use)
+
+
+def _doubt(reader: ChangeReader, code: str, detail: str, use: Use) -> Unreadable:
+    return reader.doubt(code, detail, use.location)
+
+
+def _fired(reader: ChangeReader, made: list[Effect]) -> list[Effect]:
+    """Triggers that fire: each runs a function, as the job, or as its owner."""
+    found: list[Effect] = []
+    for effect in made:
+        thing = effect.thing
+        known = reader.relation(thing) if thing.kind in _RELATIONS else None
+        if known is None or "explain" in effect.details:
+            continue
+        for trigger in known.triggers:
+            if effect.verb in trigger.events:
+                identity: dict[str, JsonValue] = {
+                    "table": thing.name,
+                    "function": ".".join(trigger.function),
+                }
+                fired = Thing("trigger", thing.schema, trigger.name, identity=identity)
+                details: dict[str, JsonValue] = {"on": effect.verb}
+                found.append(Effect(fired, "fire", None, effect.span, details, ()))
+    return found

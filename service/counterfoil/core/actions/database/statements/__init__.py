@@ -1,0 +1,93 @@
+"""Each kind of statement that is read, and the function that reads it.
+
+A kind that is not here is `uncertain`; `REFUSED` only says more of some of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from counterfoil.core.actions.database.changes import ChangeReader
+from counterfoil.core.actions.database.effects import Span
+from counterfoil.core.actions.database.statements import (
+    alter,
+    definitions,
+    drops,
+    grants,
+    maintenance,
+    renames,
+    tables,
+    views,
+)
+from counterfoil.core.actions.database.tree import Node
+
+Reading = Callable[[ChangeReader, Node, Span], None]
+
+
+def _select(reader: ChangeReader, fields: Node, _span: Span) -> None:
+    if "intoClause" in fields:
+        views.select_into(reader, fields)
+    else:
+        reader.select(fields, {}, None)
+
+
+def _change(kind: str) -> Reading:
+    def read(reader: ChangeReader, fields: Node, _span: Span) -> None:
+        reader.change(kind, fields, {}, None)
+
+    return read
+
+
+def _plain(read: Callable[[ChangeReader, Node], None]) -> Reading:
+    return lambda reader, fields, _span: read(reader, fields)
+
+
+STATEMENTS: Final[Mapping[str, Reading]] = {
+    "SelectStmt": _select,
+    "InsertStmt": _change("InsertStmt"),
+    "UpdateStmt": _change("UpdateStmt"),
+    "DeleteStmt": _change("DeleteStmt"),
+    "MergeStmt": _change("MergeStmt"),
+    "CreateStmt": _plain(tables.create_table),
+    "CreateTableAsStmt": _plain(views.create_table_as),
+    "ViewStmt": _plain(views.create_view),
+    "RefreshMatViewStmt": _plain(views.refresh),
+    "CreateSchemaStmt": definitions.create_schema,
+    "CreateSeqStmt": _plain(definitions.create_sequence),
+    "CreateEnumStmt": definitions.create_enum,
+    "CompositeTypeStmt": _plain(definitions.create_composite),
+    "CreateDomainStmt": definitions.create_domain,
+    "IndexStmt": definitions.create_index,
+    "AlterEnumStmt": definitions.add_value,
+    "AlterTableStmt": _plain(alter.alter_table),
+    "AlterSeqStmt": _plain(alter.alter_sequence),
+    "RenameStmt": renames.rename,
+    "AlterObjectSchemaStmt": renames.set_schema,
+    "CommentStmt": renames.comment,
+    "DropStmt": drops.drop,
+    "GrantStmt": grants.grant,
+    "TruncateStmt": _plain(maintenance.truncate),
+    "LockStmt": _plain(maintenance.lock),
+    "CopyStmt": maintenance.copy,
+    "ExplainStmt": _plain(maintenance.explain),
+    "VacuumStmt": maintenance.vacuum,
+    "ReindexStmt": maintenance.reindex,
+    "VariableShowStmt": maintenance.show,
+}
+
+REFUSED: Final[Mapping[str, str]] = {
+    "DoStmt": "uncertain.sql_runs_code",
+    "CallStmt": "uncertain.sql_runs_code",
+    "CreateFunctionStmt": "uncertain.sql_runs_code",
+    "PrepareStmt": "uncertain.sql_prepared",
+    "ExecuteStmt": "uncertain.sql_prepared",
+    "VariableSetStmt": "uncertain.sql_session",
+    "DiscardStmt": "uncertain.sql_session",
+    "TransactionStmt": "uncertain.sql_session",
+    "ConstraintsSetStmt": "uncertain.sql_session",
+    "GrantRoleStmt": "uncertain.sql_grant",
+    "AlterDefaultPrivilegesStmt": "uncertain.sql_grant",
+    "AlterOwnerStmt": "uncertain.sql_alter_form",
+    "AlterTableMoveAllStmt": "uncertain.sql_alter_form",
+}

@@ -1,0 +1,131 @@
+"""Runs jobs on a real server as fresh roles that hold exactly given permissions."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pg8000.native  # type: ignore[import-untyped]  # has no annotations
+
+from counterfoil.core.actions.database.answer import SESSION
+from counterfoil.core.model import Interpretation, JsonValue, Permission
+from counterfoil.core.renderings.postgresql import Right, parse_back, render, rights
+from servers import postgresql
+from sql_jobs import OWNED, SET_UP
+
+DENIED = frozenset({"42501"})
+NOT_SEEN = frozenset({"42P01", "3F000", "42704", "42883", *DENIED})
+"""Without USAGE on a schema what is in it may look absent."""
+
+
+@dataclass
+class Target:
+    """A database with the jobs' tables; each attempt is undone."""
+
+    server: pg8000.native.Connection
+
+    def version(self) -> str:
+        """The server's own version."""
+        return str(self.server.run("SHOW server_version")[0][0])
+
+    def attempt(self, permissions: Sequence[Permission], text: str) -> str | None:
+        """Run `text` as a role that holds the permissions; the SQLSTATE of a refusal, or None."""
+        run = self.server.execute_simple
+        run("BEGIN")
+        try:
+            run("CREATE ROLE job NOLOGIN")
+            for statement in made(permissions):
+                run(statement)
+            run("SET LOCAL ROLE job")
+            if re.match(r"COPY .* TO STDOUT", text):
+                self.server.run(text, stream=io.BytesIO())
+            else:
+                run(text)
+        except pg8000.native.DatabaseError as error:
+            state: str = error.args[0]["C"]
+            return state
+        finally:
+            run("ROLLBACK")
+        return None
+
+
+@contextmanager
+def target() -> Iterator[Target]:
+    """A server whose database `orders` gives PUBLIC nothing."""
+    with postgresql.running() as socket:
+        first = postgresql.connect(socket)
+        first.execute_simple("CREATE DATABASE orders")
+        first.execute_simple("REVOKE ALL ON DATABASE orders FROM PUBLIC")
+        first.close()
+        connection = postgresql.connect(socket, "orders")
+        connection.execute_simple(SET_UP)
+        for item in OWNED.split(";"):
+            connection.execute_simple(f"ALTER {item.strip()} OWNER TO app")
+        strip_public(connection)
+        for name, value in SESSION.items():
+            connection.execute_simple(f"SET {name} = {value}")
+        try:
+            yield Target(connection)
+        finally:
+            connection.close()
+
+
+def strip_public(connection: pg8000.native.Connection) -> None:
+    """Take from PUBLIC what it has by default, so that what is ambient must be granted too."""
+    connection.execute_simple("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    connection.execute_simple("REVOKE USAGE ON TYPE public.mood, public.pair FROM PUBLIC")
+
+
+def made(permissions: Sequence[Permission]) -> list[str]:
+    """What gives a role named `job` these permissions: grants, then transfers."""
+    if not permissions:
+        return []
+    rendering: Any = render(permissions)
+    assert parse_back(rendering) == {right for item in permissions for right in rights(item)}
+    lines = [*rendering["grants"], *rendering.get("transfers", [])]
+    return [line.replace('"{{name}}"', "job") for line in lines]
+
+
+def all_of(reading: Interpretation) -> list[Permission]:
+    """Required and ambient, but for CONNECT, which is checked at the door."""
+    return [
+        item
+        for item in (*reading.required, *reading.ambient)
+        if (item["object"], item["actions"]) != ("database", ["connect"])
+    ]
+
+
+def weaker(permissions: Sequence[Permission]) -> Iterator[list[Permission]]:
+    """Every set with one right, or one column of a right, less."""
+    for index, permission in enumerate(permissions):
+        rest = [*permissions[:index], *permissions[index + 1 :]]
+        yield rest
+        columns = permission.get("columns")
+        if isinstance(columns, list) and len(columns) > 1:
+            for column in columns:
+                less: Mapping[str, JsonValue] = {
+                    **permission,
+                    "columns": [name for name in columns if name != column],
+                }
+                yield [*rest, less]
+
+
+def single(permissions: Sequence[Permission]) -> frozenset[Right]:
+    """The single rights of permissions."""
+    return frozenset(
+        right for item in permissions for right in rights(item) if isinstance(right, Right)
+    )
+
+
+def uncovered(wanted: frozenset[Right], held: frozenset[Right]) -> int:
+    """How many of the rights wanted are neither held, nor implied by ownership or the table's."""
+
+    def implied(right: Right) -> bool:
+        whole = right._replace(column=None)
+        return right in held or whole in held or whole._replace(action="owner") in held
+
+    return sum(not implied(right) for right in wanted)
