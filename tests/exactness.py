@@ -67,7 +67,7 @@ def target() -> Iterator[Target]:
             connection.execute_simple(f"ALTER {item.strip()} OWNER TO app")
         strip_public(connection)
         for name, value in SESSION.items():
-            connection.execute_simple(f"SET {name} = {value}")
+            connection.run("SELECT set_config(:n, :v, false)", n=name, v=value)
         try:
             yield Target(connection)
         finally:

@@ -118,7 +118,7 @@ def server() -> Iterator[pg8000.native.Connection]:
         connection = postgresql.connect(socket, "orders")
         connection.execute_simple(SET_UP)
         for name, value in SESSION.items():
-            connection.execute_simple(f"SET {name} = {value}")
+            connection.run("SELECT set_config(:n, :v, false)", n=name, v=value)
         yield connection
         connection.close()
 

@@ -88,7 +88,7 @@ def server() -> Iterator[pg8000.native.Connection]:
             key = columns[0]
             connection.execute_simple(f"CREATE TABLE {table} ({listed}, PRIMARY KEY ({key}))")
         for name, value in SESSION.items():
-            connection.execute_simple(f"SET {name} = {value}")
+            connection.run("SELECT set_config(:n, :v, false)", n=name, v=value)
         yield connection
         connection.close()
 

@@ -31,9 +31,12 @@ deny contains result.reason(rego.metadata.rule(), {"operations": [i]}) if {
 # custom:
 #   code: database.approve_alone
 #   solution: Send the statement that needs approval as an action of its own.
-deny contains result.reason(rego.metadata.rule(), {"operations": [i]}) if {
-	some i, _ in needs_approval
-	not allow[i]
+deny contains result.reason(rego.metadata.rule(), {"operations": waiting}) if {
+	waiting := [i |
+		some i, _ in needs_approval
+		not allow[i]
+	]
+	count(waiting) > 0
 	count({n | n := input.operations[_].details.statement}) > 1
 }
 

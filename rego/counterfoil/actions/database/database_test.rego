@@ -99,6 +99,11 @@ test_a_statement_that_needs_approval_comes_alone if {
 	{[reason.code, reason.details] | some reason in found} == {["database.approve_alone", {"operations": [1]}]}
 }
 
+test_all_that_wait_are_named_together if {
+	found := database.deny with input as text(sample.table("alter"), sample.table("drop"))
+	{reason.details | some reason in found} == {{"operations": [0, 1]}}
+}
+
 alone := {
 	"one statement, two operations": sample.of("database", [sample.table("create"), sample.table("drop")]),
 	"two statements that are allowed": text(sample.table("create"), sample.table("select")),

@@ -40,7 +40,7 @@ def test_select_asks_for_the_columns_it_names() -> None:
     assert operation.verb == "select"
     assert operation.columns == ("id", "total")
     assert operation.span == (22, 37)
-    assert operation.details == {"assumes": ["plain-table"]}
+    assert operation.details == {"assumes": ["plain-table", "no-children"]}
     (permission,) = reading.required
     assert permission["object"] == "table"
     assert permission["identifier"] == "public.invoices"
@@ -56,6 +56,13 @@ def test_what_runs_is_what_was_read_in_a_pinned_session() -> None:
             "search_path": "pg_catalog, pg_temp",
             "standard_conforming_strings": "on",
             "client_encoding": "UTF8",
+            "transform_null_equals": "off",
+            "array_nulls": "on",
+            "datestyle": "ISO, MDY",
+            "intervalstyle": "postgres",
+            "default_text_search_config": "pg_catalog.english",
+            "default_table_access_method": "heap",
+            "row_security": "on",
         },
     )
 

@@ -21,6 +21,13 @@ SESSION: Final[JsonObject] = {
     "search_path": "pg_catalog, pg_temp",  # nothing of anybody else's answers to a bare name
     "standard_conforming_strings": "on",  # off moves the end of a string
     "client_encoding": "UTF8",
+    "transform_null_equals": "off",  # on makes `x = NULL` find rows
+    "array_nulls": "on",
+    "datestyle": "ISO, MDY",  # else '01/02/2026' is another day
+    "intervalstyle": "postgres",
+    "default_text_search_config": "pg_catalog.english",  # of nobody's own making
+    "default_table_access_method": "heap",
+    "row_security": "on",
 }
 AMBIENT_SCHEMA: Final = "public"
 _AMBIENT: Final = frozenset({("database", "connect"), ("database", "temporary"), ("type", "usage")})

@@ -57,8 +57,8 @@ class Use:
 class Thing:
     """One object of the statement, however often it is named.
 
-    `own` is true where an earlier statement of the same text made it. `identity` is what
-    names it beside kind, schema and name.
+    `own` is true where an earlier statement of the same text made it, `only` where it is
+    never named without ONLY. `identity` is what names it beside kind, schema and name.
     """
 
     kind: str
@@ -67,6 +67,7 @@ class Thing:
     location: int = -1
     uses: dict[str, Use] = field(default_factory=dict)
     own: bool = False
+    only: bool = False
     identity: dict[str, JsonValue] | None = None
     span: Span | None = None
 

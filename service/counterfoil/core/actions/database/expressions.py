@@ -12,6 +12,8 @@ from typing import ClassVar, Final, TypeAlias
 
 from counterfoil.core.actions.contract import Unreadable
 from counterfoil.core.actions.database.functions import (
+    CONFIGURATIONS,
+    CONFIGURED,
     FUNCTIONS,
     SEQUENCE_FUNCTIONS,
     SIDE_EFFECTS,
@@ -194,7 +196,7 @@ def _function(reader: ExpressionReader, fields: Node, level: Level) -> None:
     name, at = names[-1], location(fields)
     if names[:-1] not in ([], [_SYSTEM]):
         raise reader.doubt("uncertain.sql_function", ".".join(names), at)
-    if name not in FUNCTIONS:
+    if name not in FUNCTIONS and not _configured(name, fields):
         if name in SEQUENCE_FUNCTIONS:
             sequence_call(reader, name, fields)
             reader.expressions(nodes(fields, "args")[1:], level)
@@ -208,6 +210,18 @@ def _function(reader: ExpressionReader, fields: Node, level: Level) -> None:
     over = fields.get("over")
     if over is not None:
         reader.window(as_node(over), level)
+
+
+def _configured(name: str, fields: Node) -> bool:
+    """A text search function whose configuration, if it names one, is a literal built-in."""
+    arguments = nodes(fields, "args")
+    if name not in CONFIGURED or len(arguments) > CONFIGURED[name]:
+        return False
+    if len(arguments) < CONFIGURED[name]:
+        return True
+    constant = arguments[0].get("A_Const")
+    value = constant.get("sval") if isinstance(constant, dict) else None
+    return isinstance(value, dict) and word(value, "sval") in CONFIGURATIONS
 
 
 def _cast(reader: ExpressionReader, fields: Node, level: Level) -> None:

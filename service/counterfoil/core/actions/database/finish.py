@@ -18,11 +18,19 @@ ORDER: Final = (
     *("analyze", "usage", "references", "truncate", "insert", "update", "delete", "select"),
     *("lock", "fire"),
 )
-ASSUMES: Final = "plain-table"
-"""What is assumed of a table that exists: no trigger, rule, view body, default, row
+PLAIN: Final = "plain-table"
+"""What is assumed of a table that exists: it is one, and no trigger, rule, default, row
 policy or type of it runs code of its own. Only a catalogue tells."""
-ASSUMES_OF_DROP: Final = "no-partitions"
+NO_PARTITIONS: Final = "no-partitions"
 """DROP TABLE takes a table's partitions with it, whoever owns them (tried on PostgreSQL 18)."""
+NO_CHILDREN: Final = "no-children"
+"""Without ONLY a statement reaches the rows of children and partitions, and the server checks
+no right on them."""
+NO_CASCADES: Final = "no-cascades"
+"""A foreign key of another table with ON DELETE or ON UPDATE changes its rows too, and the
+server checks no right on it."""
+_WITH_CHILDREN: Final = frozenset({"select", "insert", "update", "delete", "truncate", "lock"})
+_CASCADING: Final = frozenset({"update", "delete"})
 _MADE: Final = frozenset({"create"})
 _READS_ROWS: Final = frozenset({"insert", "update", "delete", "truncate"})
 
@@ -78,12 +86,24 @@ def _effect(reader: ChangeReader, thing: Thing, verb: str, use: Use, whole: Span
         if known.row_security:
             details["row_security"] = True
     elif verb not in _MADE and not thing.own and thing.kind in _ASSUMED:
-        details["assumes"] = [ASSUMES, ASSUMES_OF_DROP] if verb == "drop" else [ASSUMES]
+        details["assumes"] = _assumed(thing, verb)
     span = use.span or span_at(reader.text, use.location) or whole
     needs = _needs(thing, verb, use, columns)
     if reader.batch.moved:
         needs = [need for need in needs if _granted(reader, thing, need)]
     return Effect(thing, verb, columns, span, details, needs)
+
+
+def _assumed(thing: Thing, verb: str) -> list[JsonValue]:
+    """What only a catalogue could tell of the relation, and this operation takes for granted."""
+    assumed: list[JsonValue] = [PLAIN]
+    if verb == "drop":
+        assumed.append(NO_PARTITIONS)
+    if verb in _WITH_CHILDREN and not thing.only:
+        assumed.append(NO_CHILDREN)
+    if verb in _CASCADING:
+        assumed.append(NO_CASCADES)
+    return assumed
 
 
 _RELATIONS: Final = frozenset({"table", "view", "materialized_view", "sequence", "index"})

@@ -66,9 +66,8 @@ SCALARS: Final = _words("""
     inet_same_family macaddr8_set7bit
     area center diameter height width isclosed isopen npoints pclose popen radius slope
     bound_box point box circle line lseg path polygon
-    to_tsvector to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery ts_rank
-    ts_rank_cd ts_headline setweight strip numnode querytree tsquery_phrase ts_delete ts_filter
-    tsvector_to_array array_to_tsvector json_to_tsvector jsonb_to_tsvector
+    ts_rank ts_rank_cd ts_headline setweight strip numnode querytree tsquery_phrase ts_delete
+    ts_filter tsvector_to_array array_to_tsvector
     enum_first enum_last enum_range pg_typeof pg_column_size
     current_database current_schema version
 """)
@@ -85,6 +84,25 @@ SETS: Final = _words("""
     jsonb_populate_recordset
 """)
 """Functions that return sets of what they are given."""
+
+CONFIGURED: Final[Mapping[str, int]] = {
+    "to_tsvector": 2,
+    "to_tsquery": 2,
+    "plainto_tsquery": 2,
+    "phraseto_tsquery": 2,
+    "websearch_to_tsquery": 2,
+    "json_to_tsvector": 3,
+    "jsonb_to_tsvector": 3,
+}
+"""Functions whose first argument, where there are so many, names a text search configuration.
+Without it they use the session's, which is pinned."""
+
+CONFIGURATIONS: Final = _words("""
+    arabic armenian basque catalan danish dutch english estonian finnish french german greek
+    hindi hungarian indonesian irish italian lithuanian nepali norwegian portuguese romanian
+    russian serbian simple spanish swedish tamil turkish yiddish
+""")
+"""Text search configurations of `pg_catalog`."""
 
 FUNCTIONS: Final = AGGREGATES | SCALARS | SETS
 

@@ -42,6 +42,7 @@ from counterfoil.core.actions.database.tree import Node, closed, location, strin
 
 MAX_NODES: Final = 4_000  # an ordinary report has under 500; bounds our own walk to some 10 ms
 MAX_DEPTH: Final = 100  # levels of expressions and queries; the parser's own tree ends near 490
+_FREE_SOURCES: Final = 4  # a name among 16 tables costs as much as a node
 DEFAULT_SCHEMA: Final = "public"
 
 _RANGE_VAR: Final = frozenset(
@@ -106,7 +107,12 @@ class NameReader:
         if new and self.batch.moved:
             self.batch.gone.discard((RELATION, schema, name))
         found = self.things.get((schema, name))
-        return self.thing(schema, name, at) if found is None else found
+        if found is None:
+            found = self.thing(schema, name, at)
+            found.only = "inh" not in relation
+        elif "inh" in relation:
+            found.only = False
+        return found
 
     def schema_of(self, name: str, at: int) -> str:
         """The schema of a bare name, which is written into what runs.
@@ -209,12 +215,23 @@ class NameReader:
             raise self.doubt("uncertain.sql_unknown_name", names[-1], thing.location)
         return dict(zip([*names, *real[len(names) :]], real, strict=True))
 
+    def _search(self, level: Level) -> None:
+        """Count what a search through many items of FROM costs.
+
+        Raises:
+            Unreadable: too many names over too many tables.
+        """
+        self.batch.nodes += len(level.sources) >> _FREE_SOURCES
+        if self.batch.nodes > MAX_NODES:
+            raise Unreadable("uncertain.too_deep")
+
     def column(self, name: str, level: Level, at: int) -> None:
         """Attribute an unqualified column name, innermost level first (colNameToVar).
 
         Raises:
             Unreadable: nothing in scope can own it.
         """
+        self._search(level)
         candidates, owner, found = owners(name, level)
         if found:
             read_whole(candidates)
@@ -267,6 +284,7 @@ class NameReader:
         Raises:
             Unreadable: there is none.
         """
+        self._search(level)
         if len(path) == 3 and path[0] == self.database:  # noqa: PLR2004 -- database.schema.table
             path = path[1:]
         scope: Level | None = level

@@ -154,9 +154,13 @@ class QueryReader(FromReader):
         distinct = nodes(fields, "distinctClause")
         if not (sort or group or distinct):
             return
-        outputs = frozenset(name for target in targets if (name := output_name(target)))
+        outputs, columns = _outputs(targets)
+        computed = outputs - columns
         self.sort(sort, level, outputs)
-        self._group(group, level, targets)
+        for item in group:
+            name = bare_name(item)
+            if name is None or not self._output_only(name, level, computed):
+                self.expression(item, level)
         for item in distinct:
             if item and bare_name(item) not in outputs:  # plain DISTINCT is one empty item
                 self.expression(item, level)
@@ -198,22 +202,13 @@ class QueryReader(FromReader):
             else:
                 self.expression(value, level)
 
-    def _group(self, items: Sequence[Node], level: Level, targets: Sequence[Node]) -> None:
-        """GROUP BY: a bare name is a column first, and an output name only without one."""
-        for item in items:
-            name = bare_name(item)
-            if name is None or not self._output_only(name, level, targets):
-                self.expression(item, level)
+    def _output_only(self, name: str, level: Level, outputs: frozenset[str]) -> bool:
+        """GROUP BY: a bare name is a column first, and an output name only without one.
 
-    def _output_only(self, name: str, level: Level, targets: Sequence[Node]) -> bool:
-        """True where `name` is an output of this query and no column, or cannot be told.
-
-        Then the tables that may own such a column are read whole.
+        True where `name` is an output of this query and no column, or cannot be told. Then
+        the tables that may own such a column are read whole.
         """
-        named = [target for target in targets if output_name(target) == name]
-        if not named or any(
-            bare_name(as_node(unwrap(target, "ResTarget").get("val"))) == name for target in named
-        ):
+        if name not in outputs:
             return False
         if name in level.merged or any(name in (item.columns or ()) for item in level.sources):
             return False
@@ -294,6 +289,21 @@ class QueryReader(FromReader):
         for name, cte in made.items():
             if not cte.references:
                 raise self.doubt("uncertain.sql_unused_query", name)
+
+
+def _outputs(targets: Sequence[Node]) -> tuple[frozenset[str], frozenset[str]]:
+    """The output names of a query, and those that are just a column of that name.
+
+    Once a query: looked up for each item of GROUP BY, 12 kB of text took the reader 2.4 s.
+    """
+    outputs, columns = set[str](), set[str]()
+    for target in targets:
+        name = output_name(target)
+        if name:
+            outputs.add(name)
+            if bare_name(as_node(unwrap(target, "ResTarget").get("val"))) == name:
+                columns.add(name)
+    return frozenset(outputs), frozenset(columns)
 
 
 def renamed(names: list[str] | None, aliases: list[str]) -> tuple[str, ...] | None:
