@@ -44,8 +44,8 @@ class Running:
         return self.command("token", "--sub", sub, "--group", group, "--agent", "coder", *more)
 
 
-def _free_ports() -> list[int]:
-    sockets = [socket.socket() for _ in range(2)]
+def free_ports(number: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(number)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
     ports = [one.getsockname()[1] for one in sockets]
@@ -59,7 +59,7 @@ def running_service(folder: Path, config: str = "") -> Iterator[Running]:
     """Start `counterfoil serve --dev` in `folder`, with a configuration file; stop it."""
     if config:
         (folder / "counterfoil.toml").write_text(config)
-    port, metrics = _free_ports()
+    port, metrics = free_ports(2)
     run_directory = tempfile.mkdtemp(prefix="cf-")  # a socket's path is short
     environment = {
         "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(folder),

@@ -1,0 +1,1 @@
+"""`make demo`: an AutoGen team on a real database, and what Counterfoil makes of it."""

@@ -1,0 +1,61 @@
+"""The parts of the demo that decide: what differs in a database, and where colour goes."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from demo.checks import hold
+from demo.database import changes
+from demo.errors import NotAsToldError
+from demo.page import Page
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def test_every_kind_of_change_in_a_database_is_seen() -> None:
+    before = {"public.kept": "(id int), 1 rows a", "public.gone": "(id int)"}
+    after = {"public.kept": "(id int), 1 rows b", "public.new": "(id int)"}
+    assert changes(before, after) == [
+        "+ public.new (id int)", "- public.gone", "~ public.kept (id int), 1 rows b",
+    ]  # fmt: skip
+    assert changes(before, before) == []
+
+
+def test_claim_that_does_not_hold_says_what_was_found() -> None:
+    hold("it is whole", expected=1, found=1)
+    with pytest.raises(NotAsToldError, match="it is whole") as caught:
+        hold("it is whole", expected=1, found=2)
+    assert caught.value.shown == ("expected  1", "found     2")
+
+
+def test_terminal_is_coloured_unless_somebody_asks_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said() -> str:
+        out = Terminal()
+        Page(out).line("DENY", "no", "bad")
+        return out.getvalue()
+
+    assert "\x1b[31m" in said()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in said()
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b" not in said()
+
+
+def test_output_that_knows_no_ticks_gets_words() -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, "ascii", errors="replace")
+    Page(out).tick("it holds")
+    assert raw.getvalue() == b"  ok: it holds\n"
