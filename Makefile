@@ -9,7 +9,7 @@ PY_DIRS := service tests benchmarks tools hooks examples
 MYPY_DIRS := service tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types imports policy hooks test-hooks \
+.PHONY: help setup run demo test check lint types imports policy hooks test-hooks \
 	hooks-types hooks-highest hooks-lowest prove bench lock clean
 
 help: ## show this list
@@ -21,6 +21,10 @@ setup: ## install everything under this folder: .venv, .tools/opa, var/
 
 run: setup ## set up, then start the service on 127.0.0.1:8282 with development keys
 	@exec $(BIN)/counterfoil serve --dev
+
+demo: setup ## an AutoGen team on a real PostgreSQL, each action judged: ten seconds, no model key
+	@$(PYTHON) tools/setup.py hooks-highest
+	@exec env PYTHONPATH=examples .venv-hooks/bin/python -m demo
 
 test: setup ## all tests, in parallel, offline
 	@$(PYTHON) tools/setup.py tests

@@ -105,11 +105,12 @@ def _reachable(programs: Path, scratch: Path, user: str) -> Path:
     try:
         subprocess.run([str(postgres), "--version"], user=user, capture_output=True, check=True)
     except (OSError, subprocess.SubprocessError):
-        copied = scratch / "programs"
-        shutil.copytree(programs, copied, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        wheel, copied = programs.parents[1], scratch / "wheel"
+        for name in (f"{_PACKAGE}/pginstall", f"{_PACKAGE}.libs"):  # side by side, as they look
+            shutil.copytree(wheel / name, copied / name, symlinks=True)
         for path in (copied, *copied.rglob("*")):
             os.chown(path, pwd.getpwnam(user).pw_uid, -1, follow_symlinks=False)
-        return copied
+        return copied / _PACKAGE / "pginstall"
     return programs
 
 

