@@ -136,11 +136,12 @@ def test_a_token_of_a_file_or_of_the_environment_will_do(
 
 
 def test_what_agents_say_cannot_repaint_the_terminal(desk: Desk, command: Run) -> None:
-    approval = desk.opened(fresh(desk), prompt="fine\x1b[2J\x1b]0;title\x07\r\u202eevil")
+    approval = desk.opened(fresh(desk), prompt="fine\x1b[2J\x1b]0;title\x07\r\u202eevil\x9b2J")
     for arguments in (("show", approval["id"]), ("list",)):
-        said = command(*arguments, *BOB)[1]
-        assert "fine" in said
-        assert not {"\x1b", "\x07", "\r", "\u202e"} & set(said)
+        for form in ((), ("--json",)):
+            said = command(*arguments, *form, *BOB)[1]
+            assert "fine" in said
+            assert not {"\x1b", "\x07", "\r", "\u202e", "\x9b"} & set(said)
 
 
 @pytest.mark.parametrize(

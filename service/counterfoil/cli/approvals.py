@@ -8,6 +8,7 @@ themselves is marked as their word.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     if answer.status != 200:  # noqa: PLR2004 -- HTTP
         return _refused(answer.body)
     if args.what == "show":
-        print(compact(answer.body) if args.json else _told(answer.body))
+        print(json.dumps(answer.body) if args.json else _told(answer.body))
         return EXIT_GOOD
     return _answer(client, args, answer.body)
 
@@ -91,7 +92,7 @@ def _list(client: ServiceClient, *, as_json: bool) -> int:
         return _refused(answer.body)
     found = [members(item) for item in items(answer.body.get("approvals"))]
     if as_json:
-        print(compact(answer.body))
+        print(json.dumps(answer.body))  # ASCII: what agents said may hold a terminal's commands
     elif not found:
         print("Nothing waits for an answer.")
     else:

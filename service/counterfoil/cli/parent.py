@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -49,6 +50,7 @@ def serve(config: Config, *, file: Path | None) -> int:
         AlreadyRunning: another parent has the run directory.
     """
     os.umask(0o077)  # sockets, keys and the ledger are born private
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # children inherit it: a dump holds keys
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # the parent counts in memory
     directory = RunDirectory(config.server.run_directory)
     _check_keys(config)

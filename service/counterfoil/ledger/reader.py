@@ -1,7 +1,8 @@
 """Reading the record back: a read-only connection, every row checked before it is believed.
 
 Rows are keyed by tenant. A row counts only if its stored receipt verifies over its own leaf,
-so that an edited file answers `LedgerCorrupt` and never a changed story.
+and the leaf itself names this tenant and decision, so that an edited file answers
+`LedgerCorrupt` and never a changed story.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ class Reader:
             return []
         key = self._receipt_key()
         verify = Verifier(key)
-        return [self._open(row, key, verify) for row in rows]
+        events = [self._open(row, key, verify, tenant) for row in rows]
+        if any(event.decision_id != decision_id for event in events):
+            raise LedgerCorrupt(f"{decision_id}: an event of another decision stands here")
+        return events
 
     def data_key(self, name: str) -> DataKey | None:
         """A data key by its id; None where it was destroyed.
@@ -108,7 +112,7 @@ class Reader:
             for row in rows:
                 fields = _leaf(row[1])
                 if fields.get("event") == kind and str(fields.get("time")) >= since:
-                    yield self._open(row, key, verify)
+                    yield self._open(row, key, verify, tenant)
             after = int(str(rows[-1][0]))
 
     def states(self, sql: str, *parameters: str | bytes) -> list[StoredState]:
@@ -168,7 +172,9 @@ class Reader:
         if database is not None:
             database.close()
 
-    def _open(self, row: tuple[object, ...], key: VerifierKey, verify: Verifier) -> StoredEvent:
+    def _open(
+        self, row: tuple[object, ...], key: VerifierKey, verify: Verifier, tenant: str
+    ) -> StoredEvent:
         match row:
             case (int(index), bytes(leaf), bytes(signature), sealed):
                 pass
@@ -183,6 +189,8 @@ class Reader:
             valid = signature[:KEY_ID_BYTES] == named.key_id()
             if not valid or not verify(signature[KEY_ID_BYTES:], message):
                 raise LedgerCorrupt(f"entry {index}: the stored receipt is not that of the leaf")
+            if fields["tenant"] != tenant:
+                raise LedgerCorrupt(f"entry {index}: a leaf of another tenant's log")
             payload: dict[str, bytes] = {}
             data_key = self.data_key(fields["subject_key"]) if isinstance(sealed, bytes) else None
             if isinstance(sealed, bytes) and data_key is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from commands import ORDERS, doubt, read_sql, uses
+from counterfoil.core.actions.contract import MAX_OPERATIONS
 from counterfoil.core.actions.uncertain import UNCERTAIN
 from counterfoil.core.model import Operation
 
@@ -253,6 +254,8 @@ def test_the_doubt_names_the_part_and_its_place() -> None:
 
 
 def test_a_thousand_tables_are_bounded_like_any_other_tree() -> None:
-    assert len(read_sql("DROP TABLE " + ",".join(f"a.t{n}" for n in range(900))).operations) == 900
+    most = "DROP TABLE " + ",".join(f"a.t{n}" for n in range(MAX_OPERATIONS))
+    assert len(read_sql(most).operations) == MAX_OPERATIONS
+    assert doubt(most + ",a.more") == "uncertain.too_deep"
     assert doubt("DROP TABLE " + ",".join(["a.a"] * 4_001)) == "uncertain.too_deep"
     assert doubt(ALTER + ",".join(["DROP a"] * 1_900)) == ""
