@@ -1,9 +1,10 @@
 """The reader child: `python -m counterfoil.reading.child FD PROGRESS_FD [options]`.
 
-It has the socket, the progress page and the parsers, and nothing else: no network, no
-file, no key. It reads groups of commands from the socket, answers them in order, and ends
-when the socket closes. Whatever kills it (a parser's bug, its memory bound) costs one
-command its certainty; the worker starts another child.
+It has the socket, the progress page and the parsers, and can get nothing else: before it
+reads a command it gives up opening anything, so that whoever breaks a parser finds no
+network, no file and no key. It reads groups of commands from the socket, answers them in
+order, and ends when the socket closes. Whatever kills it (a parser's bug, its memory bound)
+costs one command its certainty; the worker starts another child.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
     with mmap.mmap(options.progress, mmap.PAGESIZE) as progress:
+        shut()
         try:
             os.write(options.socket, READY)
             _serve(options.socket, progress, limits)
@@ -69,6 +71,16 @@ def _confine(parent_pid: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     if parent_pid:
         die_with_parent(parent_pid)
+
+
+def shut() -> None:
+    """Open nothing any more: no file, connection or process. What is open works on.
+
+    Without capabilities (CAP_SYS_RESOURCE) there is no way back. All code is loaded by now;
+    a module that would be first imported later makes its command uncertain.
+    """
+    for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE):
+        resource.setrlimit(kind, (0, 0))
 
 
 def _serve(descriptor: int, progress: mmap.mmap, limits: Limits) -> None:
