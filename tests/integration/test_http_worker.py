@@ -74,6 +74,27 @@ def test_chunks_arrive_as_one_body(port: int) -> None:
             400,
             id="unknown-coding",
         ),
+        *(
+            pytest.param(
+                b"POST / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n" + body, 400, id=name
+            )
+            for name, head, body in [
+                ("length-list", b"Content-Length: 2, 2", b"{}"),
+                ("length-sign", b"Content-Length: +2", b"{}"),
+                ("length-superscript", b"Content-Length: \xb2", b"{}"),
+                ("coding-after-vertical-tab", b"Transfer-Encoding: \x0bchunked", b"0\r\n\r\n"),
+                ("coding-twice", b"Transfer-Encoding: chunked, chunked", b"0\r\n\r\n"),
+                ("coding-not-last", b"Transfer-Encoding: chunked, gzip", b"0\r\n\r\n"),
+                (
+                    "credential-in-a-trailer",
+                    b"Transfer-Encoding: chunked",
+                    b"2\r\n{}\r\n0\r\nAuthorization: Bearer x\r\n\r\n",
+                ),
+            ]
+        ),
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, id="http-2-preface"),
+        pytest.param(b"post / HTTP/1.1\r\nHost: x\r\n\r\n", 400, id="method-in-lower-case"),
+        pytest.param(b"GET\t/\tHTTP/1.1\r\nHost: x\r\n\r\n", 400, id="tabs-in-the-first-line"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\n\r\n", 400, id="expectation"),
         pytest.param(b"GET /" + b"a" * 5_000 + b" HTTP/1.1\r\n\r\n", 414, id="long-request-line"),
         pytest.param(
