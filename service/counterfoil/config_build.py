@@ -217,6 +217,10 @@ def _meaning(config: Config, actions: list[dict[str, Any]]) -> Iterator[str]:
         for issuer in sorted(role.issuers - issuers):
             remedy = "Name the issuer of an [[identity.oidc]] entry."
             yield finding(("role", i, "issuers"), f"{issuer!r} is not configured.", remedy)
+    if config.policy.opa_socket is None and config.policy.bundle.name.endswith(".tar.gz"):
+        # Who built it is not known here, and the prompt law is proved on the sources.
+        remedy = "Name the policy's folder; a built bundle goes with an OPA beside the service."
+        yield finding(("policy", "bundle"), "is a built bundle.", remedy)
     if not config.development and DEVELOPMENT_ISSUER in issuers:
         place: Place = ("identity", "oidc")
         yield finding(place, "names the development issuer.", "Start with --dev instead.")

@@ -28,8 +28,8 @@ _NOT_YET_VALUES = (
     (("policy", "opa"), r"https?:", 'OPA over the network is not in this release. Use "embedded".'),
     (
         ("policy", "bundle"),
-        r"[a-z][a-z0-9+.-]+://|.*\.tar\.gz$",
-        "Only a folder is in this release. Unpack the bundle and name its folder.",
+        r"[a-z][a-z0-9+.-]+://",
+        "Bundles from elsewhere are not in this release. Name a folder or file of this machine.",
     ),
 )
 

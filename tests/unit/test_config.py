@@ -250,7 +250,7 @@ NOT_YET = {
         '[policy]\nbundle = "https://x/b.tar.gz"',
         "policy.bundle: asks for something else.",
     ),
-    "bundle-file": ('[policy]\nbundle = "b.tar.gz"', "policy.bundle: asks for something else."),
+    "bundle-file": ('[policy]\nbundle = "b.tar.gz"', "policy.bundle: is a built bundle."),
 }
 
 

@@ -26,6 +26,7 @@ SubParsers = argparse._SubParsersAction  # noqa: SLF001  # argparse gives this t
 
 _COMMANDS: dict[str, str] = {
     "serve": "run the service: HTTP, OPA and the ledger writer, under one parent",
+    "keys": "make the service's own keys, for a deployment without --dev",
     "token": "mint a development token: who asks, through which agent",
     "policy": "test, check and build the Rego policy",
     "approvals": "read and answer what waits for a person",

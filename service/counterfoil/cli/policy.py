@@ -1,4 +1,4 @@
-"""`counterfoil policy test | check | build`: for authors of policy, thin over OPA's own."""
+"""`counterfoil policy test | check | build | sidecar`: for authors of policy, thin over OPA."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from counterfoil.policy.build import (
 from counterfoil.policy.bundle import read_files, read_manifest, roots_of
 from counterfoil.policy.house import check_house
 from counterfoil.policy.law import Finding, parse
-from counterfoil.policy.server import find_opa
+from counterfoil.policy.server import find_opa, write_opa_files
 from counterfoil.policy.testing import Report, run_tests
 from counterfoil.policy.tools import OpaTool
 
@@ -50,6 +50,13 @@ Check the policy and write one bundle file, whose revision `LABEL+sha256:…` is
 its files. The service verifies the same file itself and refuses answers of any other.
 """
 
+_SIDECAR = """\
+Check the policy and write all that an OPA beside the service reads: the bundle, its
+configuration opa.json, and opa_authz.rego, which locks it to the two queries of the
+configured entrypoint. Service and OPA must find the folder under the same path. Restart
+both after a change. docs/operating.md shows how OPA is run with them.
+"""
+
 
 def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
     """Add `policy` to the command line."""
@@ -74,11 +81,16 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
     build.add_argument(
         "-o", "--output", type=Path, default=Path("bundle.tar.gz"), help="default: bundle.tar.gz"
     )
-    build.add_argument(
-        "--label",
-        default=DEFAULT_LABEL,
-        help=f"the revision's readable part, such as a version (default: {DEFAULT_LABEL})",
+    sidecar = _command(
+        commands, "sidecar", "write the files of an OPA beside the service", _SIDECAR, _sidecar
     )
+    sidecar.add_argument("-o", "--output", type=Path, required=True, help="the folder for them")
+    for command in (build, sidecar):
+        command.add_argument(
+            "--label",
+            default=DEFAULT_LABEL,
+            help=f"the revision's readable part, such as a version (default: {DEFAULT_LABEL})",
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -185,6 +197,23 @@ def _build(args: argparse.Namespace) -> int:
         print(error.solution)
         return EXIT_FINDING
     print(f"{args.output}: {len(bundle.files) - 1} files, roots {', '.join(bundle.roots)}")
+    print(bundle.revision)
+    return EXIT_GOOD
+
+
+def _sidecar(args: argparse.Namespace) -> int:
+    # Only here: it needs the entrypoint, and compiling the configuration's schema takes time.
+    from counterfoil.config import find_config, load_config  # noqa: PLC0415
+
+    entrypoint = load_config(find_config(args.config), os.environ).policy.entrypoint
+    folder, output = _folder(args), args.output.absolute()
+    try:
+        bundle = write_opa_files(folder, entrypoint, output, opa=find_opa(), label=args.label)
+    except PolicyRefused as error:
+        print(error.detail)
+        print(error.solution)
+        return EXIT_FINDING
+    print(f"{output}: bundle, configuration and lock for {entrypoint}")
     print(bundle.revision)
     return EXIT_GOOD
 

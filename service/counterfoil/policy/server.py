@@ -22,8 +22,8 @@ from typing import Final
 import orjson
 
 from counterfoil.errors import ConfigError
-from counterfoil.policy.build import build_bundle
-from counterfoil.policy.bundle import read_bundle
+from counterfoil.policy.build import DEFAULT_LABEL, build_bundle
+from counterfoil.policy.bundle import Bundle, read_bundle
 
 SOCKET_NAME: Final = "opa.sock"
 BUNDLE_NAME: Final = "bundle.tar.gz"
@@ -32,7 +32,7 @@ _AUTHZ_NAME: Final = "opa_authz.rego"
 _READY_SECONDS: Final = 10
 _ENTRYPOINT: Final = re.compile(r"[a-z_][a-z0-9_]*(?:/[a-z_][a-z0-9_]*)+")
 
-_ENVIRONMENT: Final = {
+OPA_ENVIRONMENT: Final = {
     # The live heap is 10 MB, so Go's default collects every hundred decisions: a third of
     # all CPU. Four times the heap costs 20 MB; near the limit Go collects harder again.
     "GOGC": "400",
@@ -91,13 +91,8 @@ def prepare_opa(
     Raises:
         ConfigError: no OPA, or a policy that does not pass its checks.
     """
-    if not _ENTRYPOINT.fullmatch(entrypoint):
-        raise ConfigError("not an entrypoint", pointer="policy.entrypoint")
     program = opa or find_opa()
-    loaded = loaded_bundle(bundle, run_directory, embedded=True).absolute()
-    built = build_bundle(bundle, loaded, opa=program) if bundle.is_dir() else read_bundle(loaded)
-    _write(run_directory / _CONFIG_NAME, orjson.dumps(_configuration(loaded)))
-    _write(run_directory / _AUTHZ_NAME, authz_policy(entrypoint).encode())
+    built = write_opa_files(bundle, entrypoint, run_directory, opa=program)
     socket_path = (run_directory / SOCKET_NAME).absolute()
     socket_path.unlink(missing_ok=True)  # a killed OPA leaves it, and then cannot bind again
     return OpaProcess(
@@ -108,6 +103,33 @@ def prepare_opa(
     )
 
 
+def write_opa_files(
+    bundle: Path, entrypoint: str, folder: Path, *, opa: Path, label: str = DEFAULT_LABEL
+) -> Bundle:
+    """Write what an OPA reads: the bundle, its configuration, and the policy that locks it.
+
+    Args:
+        bundle: see `prepare_opa`; a built bundle stays where it is.
+        entrypoint: see `prepare_opa`.
+        folder: where OPA will find the files, under the same path.
+        opa: the program that checks a policy folder.
+        label: the readable part of the revision of a policy folder.
+
+    Raises:
+        ConfigError: a policy that does not pass its checks, or the folder cannot be written.
+    """
+    if not _ENTRYPOINT.fullmatch(entrypoint):
+        raise ConfigError("not an entrypoint", pointer="policy.entrypoint")
+    loaded = loaded_bundle(bundle, folder, embedded=True).absolute()
+    if bundle.is_dir():
+        built = build_bundle(bundle, loaded, opa=opa, label=label)
+    else:
+        built = read_bundle(loaded)
+    _write(folder / _CONFIG_NAME, orjson.dumps(_configuration(loaded)))
+    _write(folder / _AUTHZ_NAME, authz_policy(entrypoint).encode())
+    return built
+
+
 def _environment(run_directory: Path) -> dict[str, str]:
     """OPA's whole environment: no proxy, no OPA_* setting of somebody's shell.
 
@@ -116,7 +138,7 @@ def _environment(run_directory: Path) -> dict[str, str]:
     """
     processors = max(1, len(os.sched_getaffinity(0)) // 2)
     return {
-        **_ENVIRONMENT,
+        **OPA_ENVIRONMENT,
         "GOMAXPROCS": str(processors),
         "HOME": str(run_directory.absolute()),
     }
