@@ -10,10 +10,10 @@ MYPY_DIRS := service tests benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test check lint types imports policy hooks test-hooks \
-	hooks-types hooks-highest hooks-lowest prove bench lock clean
+	hooks-types hooks-highest hooks-lowest images compose-keys prove bench lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything under this folder: .venv, .tools/opa, var/
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed; install it, or set PYTHON=/path/to/python3" >&2; exit 1; }
@@ -63,6 +63,12 @@ hooks-highest: setup
 hooks-lowest: setup
 	@$(PYTHON) tools/setup.py hooks-lowest
 	@cd hooks && ../.venv-hooks-low/bin/pytest -n auto
+
+images: setup ## build the images of compose.yaml, without a network in the build
+	@$(BIN)/python tools/images.py
+
+compose-keys: setup ## make what compose.yaml needs once: an issuer's key pair, the service's keys, a password
+	@$(BIN)/python tools/compose_keys.py
 
 prove: setup ## the long proofs; writes docs/evidence/*.json
 	@$(PYTHON) tools/setup.py tests

@@ -276,6 +276,8 @@ def test_make_help_lists_what_there_is() -> None:
         "check",
         "hooks",
         "test-hooks",
+        "images",
+        "compose-keys",
         "prove",
         "bench",
         "help",
