@@ -79,7 +79,7 @@ class Story:
     async def _hidden_statement(self) -> None:
         self._page.title("2  A second statement hides behind the first")
         seen = await self._next(HIDDEN)
-        self._denied(seen, "uncertain.sql_several_statements")
+        self._denied(seen, "database.approve_alone")
         self._changed("nothing of it ran: no new table, and all customers are there", [])
         seen = await self._next(LINES)
         self._allowed(seen, LINES, ["create on schema public"])

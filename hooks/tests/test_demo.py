@@ -30,8 +30,8 @@ TOLD = [
     "✓ the tool's login is a superuser",
     "ALLOW     permission: create on schema public; for this statement, once",
     "✓ public.invoices is there, and nothing else is different",
-    "DENY      There is more than one statement  [uncertain.sql_several_statements]",
-    "What to do: Send each statement as an action of its own.",
+    "[database.approve_alone]",
+    "What to do: Send the statement that needs approval as an action of its own.",
     "✓ nothing of it ran: no new table, and all customers are there",
     "WAITS     for one of group database-admins",
     "Nobody approves an action of their own",
@@ -81,21 +81,32 @@ def policy(folder: Path, change: Callable[[Any], Any]) -> Path:
     shutil.copytree(EXAMPLES.parent / "rego", copy)
     rights = folder / RIGHTS
     value = json.loads(rights.read_text())
-    change(value["database"]["orders"]["public"]["table"])
+    change(value)
     rights.write_text(json.dumps(value))
     return copy
+
+
+def on_tables(value: Any) -> Any:
+    return value["database"]["orders"]["public"]["table"]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda table: table.pop("create"), ["it is allowed", "policy.default_deny"]),
         (
-            lambda table: table["drop"].update({"orders-developer": "allow"}),
-            ["the drop waits for approval", "expected  waits", "found     allow"],
+            lambda value: on_tables(value).pop("create"),
+            ["it is allowed", "found     refused: policy.default_deny"],
+        ),
+        (
+            lambda value: on_tables(value)["drop"].update({"orders-developer": "allow"}),
+            ["it is denied", "found     allow"],
+        ),
+        (
+            lambda value: value["approvals"]["database-change"].update(approvers=["others"]),
+            ["exit code of bob's approval"],
         ),
     ],
-    ids=["nobody may create", "everybody may drop"],
+    ids=["nobody may create", "the hidden drop is allowed", "bob may not approve"],
 )
 def test_demo_fails_where_policy_decides_otherwise(
     tmp_path: Path, change: Callable[[Any], Any], said: list[str]
