@@ -10,7 +10,7 @@ from pathlib import Path
 
 DEADLINE_SECONDS = 30.0
 _STEP_SECONDS = 0.01  # /proc has no events
-KINDS = ("opa", "ledger", "http", "worker", "reader")
+KINDS = ("opa", "ledger", "http", "worker", "reader")  # of every service
 
 
 def children_of(pid: int) -> list[int]:
@@ -39,6 +39,8 @@ def family(parent: int) -> dict[str, list[int]]:
         command = command_of(child)
         if "counterfoil.ledger.writer" in command:
             kinds["ledger"].append(child)
+        elif "counterfoil.identity.providers" in command:
+            kinds.setdefault("providers", []).append(child)
         elif "counterfoil.cli.gunicorn_app" in command:
             kinds["http"].append(child)
             for worker in children_of(child):

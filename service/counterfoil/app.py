@@ -245,4 +245,5 @@ def _checks(adapters: Adapters) -> Mapping[str, Check]:
         "opa:policy": lambda: adapters.policy.health(deadline=within()),
         "ledger:writable": lambda: adapters.ledger.health(deadline=within()),
         "reader:parser": reader,
+        "identity:keys": lambda: adapters.identity.health(now=adapters.clock.now()),
     }

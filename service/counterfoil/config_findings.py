@@ -22,7 +22,6 @@ _NOT_YET = (
     (("identity", "saml"), "SAML is not in this release. Use [[identity.oidc]] instead."),
     (("policy", "verification_key"), "Signed bundles are not in this release. Leave it out."),
 )
-_NOT_YET_OIDC = "Only key files are in this release. Save the issuer's keys and name jwks_file."
 _NOT_YET_VALUES = (
     (("ledger", "url"), r"postgres(ql)?:", "PostgreSQL is not in this release. Use sqlite:///."),
     (("policy", "opa"), r"https?:", 'OPA over the network is not in this release. Use "embedded".'),
@@ -102,16 +101,6 @@ def _not_yet(settings: Settings) -> Iterator[str]:
         value = section.get(place[1]) if isinstance(section, dict) else None
         if isinstance(value, str) and re.match(form, value):
             yield finding(place, "asks for something else.", remedy)
-    identity = settings.get("identity")
-    entries = identity.get("oidc") if isinstance(identity, dict) else None
-    for i, entry in enumerate(entries if isinstance(entries, list) else []):
-        if isinstance(entry, dict):
-            for name in ("jwks_uri", "discovery"):
-                if name in entry:
-                    yield finding(("identity", "oidc", i, name), "is set.", _NOT_YET_OIDC)
-            if "jwks_file" not in entry:
-                missing: Place = ("identity", "oidc", i, "jwks_file")
-                yield finding(missing, "is not set, which asks for discovery.", _NOT_YET_OIDC)
 
 
 def _control_characters(value: Any, place: Place) -> Iterator[str]:

@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from counterfoil.config_findings import finding
-from counterfoil.config_model import OidcIssuer
+from counterfoil.config_model import OidcIssuer, RemoteProvider
 from counterfoil.config_source import Place
 from counterfoil.core.claim_values import claim_path
 from counterfoil.core.claims import IssuerEntry
+from counterfoil.core.urls import UnsafeUrl, check_callable
 
 
 def oidc_issuer(entry: Mapping[str, Any], base: Path) -> OidcIssuer:
@@ -36,7 +37,13 @@ def oidc_issuer(entry: Mapping[str, Any], base: Path) -> OidcIssuer:
             login_client_id=entry.get("login_client_id"),
         ),
         algorithms=tuple(entry["algorithms"]),
-        jwks_file=base / entry["jwks_file"],
+        jwks_file=base / entry["jwks_file"] if "jwks_file" in entry else None,
+        provider=RemoteProvider(
+            jwks_uri=entry.get("jwks_uri"),
+            jwks_refresh_seconds=entry["jwks_refresh_seconds"],
+            jwks_retry_seconds=entry["jwks_retry_seconds"],
+            ca_file=base / entry["ca_file"] if "ca_file" in entry else None,
+        ),
     )
 
 
@@ -49,6 +56,7 @@ def oidc_findings(
         place: Place = ("identity", "oidc", i)
         yield from _paths(item.entry, said, place)
         yield from _tenants(said, place)
+        yield from _keys(item, place)
         # A namespace that is an issuer would make the entry's people that issuer's,
         # which never agreed to it.
         if item.entry.subject_namespace in names:
@@ -66,6 +74,25 @@ def _paths(entry: IssuerEntry, said: Mapping[str, Any], place: Place) -> Iterato
         if said.get(name) is not None and not path:
             remedy = r"Write name, or outer.inner; a dot within a name is \."
             yield finding((*place, name), f"{said[name]!r} is no path.", remedy)
+
+
+def _keys(item: OidcIssuer, place: Place) -> Iterator[str]:
+    provider = item.provider
+    if item.jwks_file is not None:
+        if provider.jwks_uri is not None:
+            remedy = "Name one place of the keys: a file, a URL, or neither for discovery."
+            yield finding((*place, "jwks_uri"), "stands beside jwks_file.", remedy)
+        return
+    name, url = "jwks_uri", provider.jwks_uri
+    if url is None:
+        name, url = "issuer", item.entry.issuer
+    try:
+        check_callable(url, plain_loopback=True)
+        if name == "issuer" and "?" in url:  # OpenID Connect Discovery §3
+            raise UnsafeUrl("it holds a query")
+    except UnsafeUrl as error:
+        remedy = "Keys come by https (http on this machine alone), or from a jwks_file."
+        yield finding((*place, name), f"cannot be called: {error}.", remedy)
 
 
 def _tenants(said: Mapping[str, Any], place: Place) -> Iterator[str]:

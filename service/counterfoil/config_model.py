@@ -64,12 +64,30 @@ class KeysConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteProvider:
+    """How an issuer's provider is called; without `jwks_uri`, its own metadata says where.
+
+    `ca_file` holds the only authorities that count for it; None for the machine's.
+    """
+
+    jwks_uri: str | None = None
+    jwks_refresh_seconds: int = 300
+    jwks_retry_seconds: int = 30
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OidcIssuer:
-    """One `[[identity.oidc]]`: how its claims are read, and what verifies its tokens."""
+    """One `[[identity.oidc]]`: how its claims are read, and what verifies its tokens.
+
+    Without `jwks_file` the keys are fetched from the provider.
+    """
 
     entry: IssuerEntry
     algorithms: tuple[str, ...]
-    jwks_file: Path
+    types: frozenset[str] = frozenset({"jwt", "at+jwt"})
+    jwks_file: Path | None = None
+    provider: RemoteProvider = RemoteProvider()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -233,14 +233,6 @@ NOT_YET = {
         "identity.saml: is set. SAML is not in this release.",
     ),
     "signed-bundle": ('[policy]\nverification_key = "k"', "policy.verification_key: is set."),
-    "discovery": (
-        ISSUER.replace('jwks_file = "k.json"\n', ""),
-        "identity.oidc[0].jwks_file: is not set, which asks for discovery.",
-    ),
-    "jwks-uri": (
-        ISSUER + 'jwks_uri = "https://i.example/keys"',
-        "identity.oidc[0].jwks_uri: is set. Only key files",
-    ),
     "postgresql": (
         '[ledger]\nurl = "postgresql://db/x"',
         "ledger.url: asks for something else. PostgreSQL is not",

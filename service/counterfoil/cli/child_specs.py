@@ -1,8 +1,9 @@
 """How each child is run: its command, its fixed small environment, its time to stop.
 
 Nothing of the caller's environment goes on but `COUNTERFOIL_*` (settings, for the HTTP
-workers alone): no proxy, no preload, no locale of somebody's shell. Secrets are in files
-or in the environment, never on a command line that every account can read.
+workers and the providers' process alone): no proxy, no preload, no locale of somebody's
+shell. Secrets are in files or in the environment, never on a command line that every
+account can read.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def child_specs(
         return [
             *policy,
             _writer(config, environment, lock),
+            *_providers(config, file, environment, lock),
             _http(config, file, environment, descriptors=(*lock, door)),
         ]
 
@@ -85,6 +87,28 @@ def _writer(config: Config, environment: dict[str, str], descriptors: tuple[int,
     )
 
 
+def _providers(
+    config: Config, file: Path | None, environment: dict[str, str], descriptors: tuple[int, ...]
+) -> Sequence[ChildSpec]:
+    """What calls identity providers; nothing where no entry needs one."""
+    if all(issuer.jwks_file is not None for issuer in config.identity.oidc):
+        return []
+    command = [
+        *_PYTHON,
+        "counterfoil.identity.providers",
+        *([f"--config={file}"] if file else []),
+    ]
+    return [
+        ChildSpec(
+            name="providers",
+            command=command,
+            environment={**environment, **_settings()},
+            descriptors=descriptors,
+            final_codes=frozenset({EXIT_CONFIG}),
+        )
+    ]
+
+
 def _http(
     config: Config,
     file: Path | None,
@@ -92,7 +116,6 @@ def _http(
     *,
     descriptors: tuple[int, ...],
 ) -> ChildSpec:
-    settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
     command = [
         *_PYTHON,
         "counterfoil.cli.gunicorn_app",
@@ -105,13 +128,17 @@ def _http(
         command=command,
         environment={
             **environment,
-            **settings,
+            **_settings(),
             "PROMETHEUS_MULTIPROC_DIR": str(config.server.run_directory / METRICS_FOLDER),
         },
         descriptors=descriptors,
         stop_seconds=GRACEFUL_SECONDS + 4.0,
         final_codes=frozenset({EXIT_CONFIG}),
     )
+
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
 
 
 def _origin(config: Config) -> str:

@@ -26,7 +26,8 @@ from counterfoil.errors import (
 )
 from counterfoil.identity.jwks import KeyFile, KeySet
 from counterfoil.identity.oidc import TrustedIssuer, verify_token
-from counterfoil.ports import Proof
+from counterfoil.identity.published import Providers, PublishedKeys, key_source
+from counterfoil.ports import Health, Proof
 
 CACHE_ENTRIES: Final = 4_096  # per worker; about 2 MB of usual callers
 MAX_REMEMBERED_SECONDS: Final = 60.0  # bounds what a missed change of keys could cost
@@ -37,7 +38,7 @@ class _Remembered:
     caller: Caller
     verified_at: float
     until: float
-    keys: KeyFile
+    keys: KeyFile | PublishedKeys
     key_set: KeySet
 
 
@@ -48,8 +49,11 @@ class Verifier:
     """
 
     def __init__(self, config: Config) -> None:
+        directory = config.server.run_directory
+        providers = Providers(directory)
         self._issuers = {
-            issuer.entry.issuer: TrustedIssuer.of(issuer) for issuer in config.identity.oidc
+            issuer.entry.issuer: TrustedIssuer.of(issuer, key_source(issuer, directory, providers))
+            for issuer in config.identity.oidc
         }
         self._roles = config.roles
         self._leeway_seconds = config.identity.leeway_seconds
@@ -108,6 +112,13 @@ class Verifier:
         _refuse_bound(source.key_thumbprint)
         return source
 
+    def health(self, *, now: float) -> Health:
+        """Whether anybody can be known: the keys of some issuer are there. Never raises."""
+        lacking = sum(1 for issuer in self._issuers.values() if not _has_keys(issuer, now))
+        ready = lacking == 0 or lacking < len(self._issuers)
+        detail = f"{lacking} of {len(self._issuers)} issuers have no keys" if lacking else ""
+        return Health(ready=ready, detail=detail)
+
     def _recall(self, name: bytes, now: float) -> Caller | None:
         entry = self._remembered.get(name)
         if entry is None:
@@ -130,6 +141,14 @@ class Verifier:
                 self._remembered.popitem(last=False)
 
 
+def _has_keys(issuer: TrustedIssuer, now: float) -> bool:
+    try:
+        issuer.keys.current(now)
+    except IdentityUnavailable:
+        return False
+    return True
+
+
 def _refuse_bound(key_thumbprint: str | None) -> None:
     # Rule 11: a token bound to a key is worth nothing without the proof, and none is read yet.
     if key_thumbprint is not None:
@@ -137,7 +156,7 @@ def _refuse_bound(key_thumbprint: str | None) -> None:
 
 
 def check_key_files(config: Config, *, now: float) -> None:
-    """Read every issuer's keys once, for the start.
+    """Read every key file once, for the start. Fetched keys may come later.
 
     A worker that starts later under a broken file answers 503 for that issuer alone.
 
@@ -145,6 +164,8 @@ def check_key_files(config: Config, *, now: float) -> None:
         ConfigError: a key file is missing or holds no key that may verify.
     """
     for i, issuer in enumerate(config.identity.oidc):
+        if issuer.jwks_file is None:
+            continue
         try:
             KeyFile(issuer.jwks_file).current(now)
         except IdentityUnavailable as error:

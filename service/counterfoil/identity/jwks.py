@@ -1,4 +1,4 @@
-"""The keys of one issuer, from its key file (a JWK Set, RFC 7517), read strictly.
+"""The keys of one issuer, from a file (a JWK Set, RFC 7517), read strictly.
 
 Rule 5 of `oidc.py` is decided here: what is in a `KeySet` may verify, nothing else.
 A set is refused whole where it cannot be meant (not JSON, a name or `kid` twice, a secret
@@ -167,13 +167,20 @@ class KeyFile:
 
     `current` hands out the same object until the file's content changes, so identity of
     the object is the generation of the keys.
+
+    Args:
+        path: the file.
+        max_age_seconds: how long after the file was last written its keys count; None for
+            ever. A file that a fetch renews says by its age how long nobody could fetch.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, max_age_seconds: float | None = None) -> None:
         self._path = path
+        self._max_age_seconds = max_age_seconds
         self._lock = threading.Lock()
         self._set: KeySet | None = None  # guarded by _lock, like all below
         self._state: tuple[int, ...] | None = None
+        self._written_at = 0.0
         self._looked_at: float | None = None
         self._data = b""
         self._failing = False
@@ -182,16 +189,31 @@ class KeyFile:
         """Return the keys, having looked at the file within the last interval.
 
         Raises:
-            IdentityUnavailable: no good set was ever read.
+            IdentityUnavailable: no good set was ever read, or it is too old.
         """
         looked_at = self._looked_at
-        if looked_at is None or not 0 <= now - looked_at < RELOAD_INTERVAL_SECONDS:
-            with self._lock:
-                self._look(now)
+        if (
+            looked_at is None
+            or self._set is None  # the first keys count at once on every worker
+            or not 0 <= now - looked_at < RELOAD_INTERVAL_SECONDS
+        ):
+            self.look(now)
         key_set = self._set
         if key_set is None:
-            raise IdentityUnavailable
+            raise IdentityUnavailable("no key set was ever read")
+        age = now - self._written_at
+        if self._max_age_seconds is not None and age > self._max_age_seconds:
+            raise IdentityUnavailable("the last key set is too old")
         return key_set
+
+    def renewed(self, now: float) -> KeySet:
+        """Return the keys after one could not be found; here those of the last look."""
+        return self.current(now)
+
+    def look(self, now: float) -> None:
+        """Look at the file now."""
+        with self._lock:
+            self._look(now)
 
     def _look(self, now: float) -> None:
         try:
@@ -201,6 +223,7 @@ class KeyFile:
                 if self._set is None or data != self._data:
                     self._set, self._data = read_key_set(data), data
                 self._state = state
+                self._written_at = state[0] / 1e9
             self._failing = False
         except (OSError, MalformedKeySet) as error:
             if not self._failing:

@@ -10,11 +10,13 @@
 8. `aud` holds this service; `client_id`/`azp` is listed where there is a list
    (`core/claims.py`).
 9. `exp`, `nbf`, `iat`, age and `sub` (`core/claims.py`).
+10. Keys are fetched by https, bounded, from one fixed URL, and never in a request's time but
+    for an unknown `kid`, at most once per interval (`providers.py`, `published.py`).
 11. A token with `cnf` is refused: no proof is read yet (`credentials.py`).
 13. Every failure is one generic 401; nothing of the token is in it or in a log.
 14. Groups, 15. tenant, 16. actor: as the issuer's entry maps them (`core/claims.py`).
 
-Rules 10 and 12 (fetched keys, introspection) belong to what this release has not.
+Rule 12 (introspection) belongs to what this release has not.
 `errors/rules.py` names the rules in the order in which they are judged: cheap until the
 signature, and the signature is checked at most once.
 """
@@ -33,6 +35,7 @@ from counterfoil.core.model import JsonObject, JsonValue
 from counterfoil.core.strict_json import parse
 from counterfoil.errors import InvalidSignature, RequestError, Rule, UnknownIssuer
 from counterfoil.identity.jwks import KeyFile, KeySet
+from counterfoil.identity.published import PublishedKeys
 
 MAX_TOKEN_CHARS = 16_384
 MAX_HEADER_BYTES = 4_096
@@ -47,16 +50,16 @@ _MEDIA_TYPE_PREFIX: Final = "application/"
 
 @dataclass(frozen=True, slots=True)
 class TrustedIssuer:
-    """An issuer of the configuration, bound to its own key file and algorithms."""
+    """An issuer of the configuration, bound to its own keys and algorithms."""
 
     entry: IssuerEntry
     algorithms: frozenset[str]
-    keys: KeyFile
+    keys: KeyFile | PublishedKeys
 
     @classmethod
-    def of(cls, issuer: OidcIssuer) -> TrustedIssuer:
-        """Bind the entry to its file; the file is read at the first use."""
-        return cls(issuer.entry, frozenset(issuer.algorithms), KeyFile(issuer.jwks_file))
+    def of(cls, issuer: OidcIssuer, keys: KeyFile | PublishedKeys) -> TrustedIssuer:
+        """Bind the entry to its keys; they are read at the first use."""
+        return cls(issuer.entry, frozenset(issuer.algorithms), keys)
 
 
 def verify_token(
@@ -89,6 +92,9 @@ def verify_token(
         raise InvalidSignature("alg is not one of the entry's algorithms", rule=Rule.ALGORITHM)
     key_set = issuer.keys.current(now)
     key = key_set.keys.get(key_id)  # 5
+    if key is None:
+        key_set = issuer.keys.renewed(now)  # 10
+        key = key_set.keys.get(key_id)
     if key is None:
         raise InvalidSignature("no key of the issuer that may verify has this kid", rule=Rule.KEY)
     if not key.fits(algorithm):

@@ -1,0 +1,229 @@
+"""The process that calls identity providers: `python -m counterfoil.identity.providers`.
+
+Nobody else does, so fetches are bounded across workers by there being one place that makes
+them, a hostile answer meets a process without keys, ledger or callers, and a slow provider
+keeps no request waiting. For each issuer without a key file it
+
+1. finds the key set: `jwks_uri`, or the provider's own metadata (`discovery.py`);
+2. fetches it (`fetch.py`) and judges it (`jwks.py`), every `jwks_refresh_seconds`, and
+   between that when a worker asks, at most once per `jwks_retry_seconds`;
+3. publishes a good set as a file, whose age says when the last good fetch was. What is no
+   good set changes nothing: the last good one stays.
+
+Workers ask through a unix socket, one line of JSON each way (`published.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from counterfoil.config import Config, load_config
+from counterfoil.config_model import OidcIssuer, RemoteProvider
+from counterfoil.core.urls import is_plain_loopback
+from counterfoil.errors import ConfigError
+from counterfoil.identity.discovery import MalformedMetadata, metadata_url, read_metadata
+from counterfoil.identity.fetch import Fetcher, FetchFailed
+from counterfoil.identity.jwks import MalformedKeySet, read_key_set
+from counterfoil.identity.published import FOLDER, SOCKET_NAME, keys_path
+
+EXIT_CONFIG: Final = 78  # EX_CONFIG of sysexits.h
+QUESTION_SECONDS: Final = 2.0
+MAX_QUESTION_BYTES: Final = 65_536
+_log = logging.getLogger("counterfoil.providers")
+
+
+class Publisher:
+    """The keys of one issuer. Owned by the loop, but for `read`."""
+
+    def __init__(
+        self,
+        issuer: str,
+        provider: RemoteProvider,
+        path: Path,
+        fetcher: Fetcher,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._issuer, self._provider, self._path = issuer, provider, path
+        self._fetcher, self._monotonic = fetcher, monotonic
+        self._began: float | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._failing = False
+
+    async def keep(self) -> None:
+        """Renew the keys for ever."""
+        while True:
+            await self.renew()
+            pause = self._provider
+            await asyncio.sleep(
+                pause.jwks_retry_seconds if self._failing else pause.jwks_refresh_seconds
+            )
+
+    async def renew(self) -> float:
+        """Renew the keys unless that was done just now; how long not to ask again."""
+        if self._running is None and self._rest() == 0.0:
+            self._began = self._monotonic()
+            self._running = asyncio.create_task(self._once())
+        if self._running is not None:
+            await asyncio.shield(self._running)  # a caller that leaves stops nobody's fetch
+        return self._rest()
+
+    def _rest(self) -> float:
+        if self._began is None:
+            return 0.0
+        return max(0.0, self._began + self._provider.jwks_retry_seconds - self._monotonic())
+
+    async def _once(self) -> None:
+        try:
+            data = await self._fetcher.get(await self._where())
+            read_key_set(data)
+            _publish(self._path, data)
+        except (FetchFailed, MalformedMetadata, MalformedKeySet, OSError) as error:
+            if not self._failing:
+                _log.warning("keys of %s: %s; the last good ones stay", self._issuer, error)
+            self._failing = True
+        else:
+            if self._failing:
+                _log.warning("keys of %s: good again", self._issuer)
+            self._failing = False
+        finally:
+            self._running = None
+
+    async def _where(self) -> str:
+        if self._provider.jwks_uri is not None:
+            return self._provider.jwks_uri
+        data = await self._fetcher.get(metadata_url(self._issuer))
+        found = read_metadata(data, self._issuer).jwks_uri
+        if found is None:
+            raise MalformedMetadata("it names no jwks_uri that may be called")
+        return found
+
+
+class Desk:
+    """Answers what workers ask."""
+
+    def __init__(self, publishers: dict[str, Publisher]) -> None:
+        self._publishers = publishers
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection: a question, an answer."""
+        try:
+            async with asyncio.timeout(QUESTION_SECONDS):
+                line = await reader.readline()
+            writer.write(json.dumps(await self._answer(line)).encode("ascii") + b"\n")
+            await writer.drain()
+        except (OSError, ValueError, TimeoutError):
+            pass  # a worker that left, or no question: nobody is owed an answer
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> dict[str, object]:
+        match json.loads(line):
+            case {"renew": str(issuer)} if issuer in self._publishers:
+                return {"rest_seconds": await self._publishers[issuer].renew()}
+            case _:
+                raise ValueError("no such question")
+
+
+async def run(config: Config) -> None:
+    """Keep all keys and answer workers, until cancelled.
+
+    Raises:
+        ConfigError: an authority's file or the run directory cannot be used.
+    """
+    directory = config.server.run_directory
+    remote = [issuer for issuer in config.identity.oidc if issuer.jwks_file is None]
+    async with AsyncExitStack() as stack:
+        publishers = {}
+        for issuer in remote:
+            name, provider = issuer.entry.issuer, issuer.provider
+            fetcher = await stack.enter_async_context(make_fetcher(issuer))
+            path = keys_path(directory, name, provider)
+            publishers[name] = Publisher(
+                name, provider, path, fetcher, asyncio.get_running_loop().time
+            )
+        server = await asyncio.start_unix_server(
+            Desk(publishers).serve, _fresh_socket(directory), limit=MAX_QUESTION_BYTES
+        )
+        async with server, asyncio.TaskGroup() as group:
+            for publisher in publishers.values():
+                group.create_task(publisher.keep())
+
+
+def make_fetcher(issuer: OidcIssuer) -> Fetcher:
+    """What may be called for one issuer.
+
+    Raises:
+        ConfigError: its `ca_file` holds no certificates.
+    """
+    plain = is_plain_loopback(issuer.provider.jwks_uri or issuer.entry.issuer)
+    try:
+        return Fetcher(ca_file=issuer.provider.ca_file, plain_loopback=plain)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"{issuer.provider.ca_file} holds no certificate that can be read. Write the "
+            "authorities' certificates as PEM.",
+            pointer="identity.oidc.ca_file",
+        ) from error
+
+
+def main() -> None:
+    """Run until told to stop."""
+    parser = argparse.ArgumentParser(prog="counterfoil-providers")
+    parser.add_argument("--config", type=Path)
+    args = parser.parse_args()
+    os.umask(0o077)
+    try:
+        asyncio.run(_until_stopped(load_config(args.config, os.environ)))
+    except ConfigError as error:
+        sys.stderr.write(f"{error.detail}\n")
+        sys.exit(EXIT_CONFIG)
+
+
+async def _until_stopped(config: Config) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    running = asyncio.create_task(run(config))
+    waiting = asyncio.create_task(stopped.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if running.done():
+        running.result()
+    running.cancel()
+
+
+def _fresh_socket(directory: Path) -> Path:
+    try:
+        (directory / FOLDER).mkdir(mode=0o700, exist_ok=True)
+        path = directory / SOCKET_NAME
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{directory} cannot be used ({error.strerror}).", pointer="server.run_directory"
+        ) from error
+    return path
+
+
+def _publish(path: Path, data: bytes) -> None:
+    """Whole or not at all; a set that did not change only gets a new age."""
+    if path.exists() and path.read_bytes() == data:
+        os.utime(path)
+        return
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(data)
+    fresh.replace(path)
+
+
+if __name__ == "__main__":
+    main()
