@@ -25,6 +25,7 @@ from counterfoil.flows.outcome import OutcomeFlow
 from counterfoil.flows.trail import TrailFlow
 from counterfoil.http.approvals import approvals_blueprint
 from counterfoil.http.authorize import authorize_blueprint
+from counterfoil.http.credentials import Credentials
 from counterfoil.http.decisions import decisions_blueprint
 from counterfoil.http.health import Check, health_blueprint
 from counterfoil.http.hosts import HostRule
@@ -35,12 +36,13 @@ from counterfoil.http.problems import Problems
 from counterfoil.http.refusals import RefusalLog
 from counterfoil.http.wellknown import protected_resource, wellknown_blueprint
 from counterfoil.identity.credentials import Verifier
+from counterfoil.identity.dpop import ProofVerifier
 from counterfoil.identity.signing import Es256Signer
 from counterfoil.keys import jwks_document, load_grant_key
 from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
-from counterfoil.ports import Health
+from counterfoil.ports import Health, SingleUse
 from counterfoil.reading.pool import ReaderPool
 from counterfoil.resources import packaged
 from counterfoil.schemas_registry import SchemaRegistry, arguments_check
@@ -114,9 +116,18 @@ def create_app(config: Config) -> LeanFlask:
     )
     trail = TrailFlow(clock=adapters.clock, identity=adapters.identity, ledger=adapters.ledger)
     limit = config.server.max_body_bytes
-    app.register_blueprint(authorize_blueprint(authorize, max_body_bytes=limit, metrics=metrics))
-    app.register_blueprint(decisions_blueprint(trail=trail, outcome=outcome, max_body_bytes=limit))
-    app.register_blueprint(_approvals(config, adapters))
+    credentials = Credentials(config.grant.issuer, by_host=config.development)
+    app.register_blueprint(
+        authorize_blueprint(
+            authorize, credentials=credentials, max_body_bytes=limit, metrics=metrics
+        )
+    )
+    app.register_blueprint(
+        decisions_blueprint(
+            trail=trail, outcome=outcome, credentials=credentials, max_body_bytes=limit
+        )
+    )
+    app.register_blueprint(_approvals(config, adapters, credentials))
     app.extensions["stop_waiting"] = adapters.ledger.states.stop_waiting
     _register_documents(app, config, adapters)
     return app
@@ -129,21 +140,31 @@ def build_adapters(config: Config) -> Adapters:
         ConfigError: a key, a schema or the policy bundle cannot be used.
     """
     clock = SystemClock()
-    run = config.server.run_directory
+    ledger = LedgerClient(
+        socket_path=config.server.run_directory / SOCKET_NAME,
+        database_path=config.ledger.path,
+        keys_directory=config.keys.directory,
+        clock=clock,
+    )
     return Adapters(
         clock=clock,
         ids=RandomIds(),
         schemas=SchemaRegistry.load(packaged("schemas")),
-        identity=Verifier(config),
+        identity=Verifier(config, _proofs(config, clock, ledger)),
         reader=ReaderPool(monotonic=clock.monotonic),
         policy=OpaEngine(config),
         signer=Es256Signer(load_grant_key(config.keys.directory)),
-        ledger=LedgerClient(
-            socket_path=run / SOCKET_NAME,
-            database_path=config.ledger.path,
-            keys_directory=config.keys.directory,
-            clock=clock,
-        ),
+        ledger=ledger,
+    )
+
+
+def _proofs(config: Config, clock: SystemClock, spent: SingleUse) -> ProofVerifier:
+    """Proofs of possession, each spent in the ledger."""
+    return ProofVerifier(
+        spent=spent,
+        monotonic=clock.monotonic,
+        leeway_seconds=config.identity.leeway_seconds,
+        timeout_seconds=config.ledger.timeout_ms / 1000,
     )
 
 
@@ -170,7 +191,7 @@ def build_catalog(config: Config) -> Catalog:
     )
 
 
-def _approvals(config: Config, adapters: Adapters) -> Blueprint:
+def _approvals(config: Config, adapters: Adapters, credentials: Credentials) -> Blueprint:
     limit = config.server.max_body_bytes
     reader = ApprovalReader(
         max_bytes=limit,
@@ -199,7 +220,9 @@ def _approvals(config: Config, adapters: Adapters) -> Blueprint:
         policy_timeout_seconds=config.policy.timeout_ms / 1000,
         ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
     )
-    return approvals_blueprint(reading=reading, answering=answering, max_body_bytes=limit)
+    return approvals_blueprint(
+        reading=reading, answering=answering, credentials=credentials, max_body_bytes=limit
+    )
 
 
 def _frame(config: Config, adapters: Adapters, metrics: Metrics) -> Frame:

@@ -46,30 +46,6 @@ class Ids(Protocol):
         """A fresh unguessable id `<prefix>_<26 characters>`, unique for ever."""
 
 
-class IdentityVerifier(Protocol):
-    """Turns an unverified token into a caller, or refuses."""
-
-    def verify(
-        self,
-        unverified_token: str,
-        *,
-        now: float,
-        grace_seconds: float = 0.0,
-    ) -> Caller:
-        """Verify a bearer token.
-
-        Args:
-            unverified_token: the compact token as it came; empty where none came.
-            now: seconds since the epoch.
-            grace_seconds: accept a token that expired up to so long ago (outcomes only);
-                `Caller.expires_at` then lies in the past.
-
-        Raises:
-            MissingCredential: for an empty token.
-            IdentityError: for every refusal (one subclass a cause, one public text).
-        """
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """A DPoP proof as it came (RFC 9449 §4), and the request that it came with.
@@ -80,6 +56,34 @@ class Proof:
     unverified_jwt: str = field(repr=False)
     method: str
     url: str
+
+
+class IdentityVerifier(Protocol):
+    """Turns an unverified token into a caller, or refuses."""
+
+    def verify(
+        self,
+        unverified_token: str,
+        *,
+        now: float,
+        grace_seconds: float = 0.0,
+        proof: Proof | None = None,
+    ) -> Caller:
+        """Verify the credential of a request.
+
+        Args:
+            unverified_token: the compact token as it came; empty where none came.
+            now: seconds since the epoch.
+            grace_seconds: accept a token that expired up to so long ago (outcomes only);
+                `Caller.expires_at` then lies in the past.
+            proof: the DPoP proof, where the token came under that scheme. Without one a
+                token that is bound to a key is refused, with one a token that is not.
+
+        Raises:
+            MissingCredential: for an empty token.
+            IdentityError: for every refusal (one subclass a cause, one public text).
+            LedgerError: a proof could not be spent.
+        """
 
 
 class SourceVerifier(Protocol):
@@ -99,6 +103,7 @@ class SourceVerifier(Protocol):
         Raises:
             MissingCredential: for an empty token.
             IdentityError: for every refusal, a token that names an actor among them.
+            LedgerError: a proof could not be spent.
         """
 
 

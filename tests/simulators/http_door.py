@@ -13,6 +13,7 @@ from typing import Any
 from flask import Blueprint, Flask
 from werkzeug.datastructures import Headers
 
+from counterfoil.http.credentials import Credentials
 from counterfoil.http.exchange import Environ, Reply, hang, json_reply
 from counterfoil.http.hosts import HostRule
 from counterfoil.http.inbound import bearer_token, idempotency_key, json_body
@@ -84,7 +85,7 @@ def send(app: Flask, environ: Environ) -> Answer:
 
 
 class Door:
-    """The real application class and frame; `/echo` shows what was taken from a request."""
+    """The real application class and frame; `/echo` and `/who` show what a request brought."""
 
     def __init__(self, hosts: HostRule | None = None) -> None:
         numbers = itertools.count(1)
@@ -112,6 +113,7 @@ class Door:
     def _blueprint(self) -> Blueprint:
         blueprint = Blueprint("door", __name__)
         hang(blueprint, "/echo", "echo", _echo, method="POST")
+        hang(blueprint, "/who", "who", _who, method="POST")
         hang(blueprint, "/fail", "fail", self._fail, method="GET")
         hang(blueprint, "/items/<item_id>/part", "part", _part, method="GET")
         return blueprint
@@ -124,6 +126,12 @@ def _echo(environ: Environ) -> Reply:
     body = json_body(environ, max_bytes=MAX_BYTES)
     token, key = bearer_token(environ), idempotency_key(environ)
     return json_reply({"length": len(body), "token": token, "key": key})
+
+
+def _who(environ: Environ) -> Reply:
+    token, proof = Credentials(PUBLIC_URL).read(environ)
+    shown = None if proof is None else [proof.unverified_jwt, proof.method, proof.url]
+    return json_reply({"token": token, "proof": shown})
 
 
 def _part(_environ: Environ, item_id: str) -> Reply:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import string
 from urllib.parse import SplitResult, urlsplit
 
 MAX_URL_CHARS = 2_048
+_PORTS = {"http": 80, "https": 443}
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
@@ -52,6 +56,29 @@ def is_loopback_host(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def target_of(url: str) -> str | None:
+    """A request's target as RFC 9449 §4.3 compares it, or None for what is none.
+
+    Without query and fragment; scheme and host in lower case, no default port, an empty path
+    as `/`, and escapes that need none undone (RFC 3986 §6.2.2, §6.2.3). Dot segments stay:
+    no client sends them, and no path of ours has them.
+    """
+    try:
+        parts = _split(url)
+    except UnsafeUrl:
+        return None
+    if parts.scheme not in _PORTS or "@" in parts.netloc or parts.hostname is None:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = "" if parts.port in {None, _PORTS[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{_ESCAPE.sub(_unescaped, parts.path) or '/'}"
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    return character if character in _UNRESERVED else f"%{escape[1].upper()}"
 
 
 def _split(url: str) -> SplitResult:

@@ -64,6 +64,12 @@ class MissingClaim(IdentityError):
     usual_rule = Rule.CLAIMS
 
 
+class InvalidProof(IdentityError):
+    """The token is bound to a key whose proof did not come, or does not hold (RFC 9449)."""
+
+    usual_rule = Rule.PROOF
+
+
 class GroupsOverage(IdentityError):
     """The person has more groups than the token holds: which ones is not known."""
 

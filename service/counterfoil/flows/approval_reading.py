@@ -18,7 +18,7 @@ from counterfoil.errors import ApprovalError, NotFound, StateConflict
 from counterfoil.flows import approval_events as record
 from counterfoil.flows.access import AUDITOR
 from counterfoil.flows.expiry import with_expiry_recorded
-from counterfoil.ports import Clock, IdentityVerifier, Ids, Ledger, States
+from counterfoil.ports import Clock, IdentityVerifier, Ids, Ledger, Proof, States
 
 MAX_WAIT_SECONDS = 30
 MAX_SHOWN = 200  # of the pending ones, those that end first
@@ -38,19 +38,24 @@ class ApprovalReadingFlow:
     url: str
     ledger_timeout_seconds: float
 
-    def listed(self, *, unverified_token: str | None) -> JsonValue:
+    def listed(self, *, unverified_token: str | None, proof: Proof | None = None) -> JsonValue:
         """A person's: those that wait for their answer. An agent's: all of its run.
 
         Raises:
             CounterfoilError: the caller is not known, or the ledger cannot be read.
         """
         now = self.clock.now()
-        caller = self.identity.verify(unverified_token or "", now=now)
+        caller = self.identity.verify(unverified_token or "", now=now, proof=proof)
         found = self._of_run(caller) if caller.actor else self._waiting_for(caller, now=now)
         return {"approvals": [approval_json(item, url=self.url, now=now) for item in found]}
 
     def one(
-        self, *, approval_id: str, wait_seconds: int, unverified_token: str | None
+        self,
+        *,
+        approval_id: str,
+        wait_seconds: int,
+        unverified_token: str | None,
+        proof: Proof | None = None,
     ) -> JsonValue:
         """One approval; while it is pending, as it stands after at most `wait_seconds`.
 
@@ -59,7 +64,7 @@ class ApprovalReadingFlow:
             CounterfoilError: the caller is not known, or the ledger cannot be read.
         """
         now = self.clock.now()
-        caller = self.identity.verify(unverified_token or "", now=now)
+        caller = self.identity.verify(unverified_token or "", now=now, proof=proof)
         approval = self._seen(approval_id, caller)
         if wait_seconds and approval.status(now) is Status.PENDING:
             left = min(wait_seconds, approval.expires_at - now)
@@ -74,7 +79,14 @@ class ApprovalReadingFlow:
             approval = self._seen(approval_id, caller)
         return approval_json(self._settled(approval, now=now), url=self.url, now=now)
 
-    def cancel(self, *, approval_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+    def cancel(
+        self,
+        *,
+        approval_id: str,
+        body: bytes,
+        unverified_token: str | None,
+        proof: Proof | None = None,
+    ) -> JsonValue:
         """Withdraw it: only who asked can, and doing so twice is fine.
 
         Raises:
@@ -84,7 +96,7 @@ class ApprovalReadingFlow:
         """
         self.read_cancel(body)
         now = self.clock.now()
-        caller = self.identity.verify(unverified_token or "", now=now)
+        caller = self.identity.verify(unverified_token or "", now=now, proof=proof)
         for _ in range(RIVALS):
             with suppress(StateConflict):
                 approval = self._cancelled(approval_id, caller, now=now)

@@ -39,6 +39,7 @@ from counterfoil.ports import (
     Ledger,
     PolicyEngine,
     PolicyQuestion,
+    Proof,
     States,
 )
 
@@ -61,7 +62,14 @@ class AnswerFlow:
     policy_timeout_seconds: float
     ledger_timeout_seconds: float
 
-    def run(self, *, approval_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+    def run(
+        self,
+        *,
+        approval_id: str,
+        body: bytes,
+        unverified_token: str | None,
+        proof: Proof | None = None,
+    ) -> JsonValue:
         """Record an answer and return the approval as it stands then.
 
         Raises:
@@ -72,7 +80,7 @@ class AnswerFlow:
         """
         request = self.read_answer(body)  # 1
         now = self.clock.now()
-        caller = self.identity.verify(unverified_token or "", now=now)  # 2
+        caller = self.identity.verify(unverified_token or "", now=now, proof=proof)  # 2
         if caller.actor is not None:
             raise AgentNotAllowed
         for _ in range(RIVALS):

@@ -58,6 +58,7 @@ from counterfoil.ports import (
     PolicyAnswer,
     PolicyEngine,
     PolicyQuestion,
+    Proof,
 )
 
 RIVALS = 4
@@ -106,6 +107,7 @@ class AuthorizeFlow:
         *,
         body: bytes,
         unverified_token: str | None,
+        proof: Proof | None = None,
         idempotency_key: str | None,
         batch: bool,
         unrecorded: int = 0,
@@ -120,7 +122,7 @@ class AuthorizeFlow:
         """
         requests = self.read(body, batch)  # 1
         now = self.clock.now()
-        caller = self.identity.verify(unverified_token or "", now=now)  # 2
+        caller = self.identity.verify(unverified_token or "", now=now, proof=proof)  # 2
         if caller.actor is None and self.settings.actor_required:
             raise ActorRequired
         of_each(requests, lambda request: hold_prompt_rule(request, caller), batch=batch)

@@ -25,7 +25,7 @@ from counterfoil.errors import (
     OutcomeNotExpected,
 )
 from counterfoil.flows.access import belongs_to_agent
-from counterfoil.ports import Clock, Event, IdentityVerifier, Ids, Ledger, Once, StoredEvent
+from counterfoil.ports import Clock, Event, IdentityVerifier, Ids, Ledger, Once, Proof, StoredEvent
 
 GRACE_SECONDS = 24 * 3600
 """How long after its credential a report is still taken: a long job outlives its token."""
@@ -42,7 +42,14 @@ class OutcomeFlow:
     ledger: Ledger
     ledger_timeout_seconds: float
 
-    def run(self, *, decision_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+    def run(
+        self,
+        *,
+        decision_id: str,
+        body: bytes,
+        unverified_token: str | None,
+        proof: Proof | None = None,
+    ) -> JsonValue:
         """Record a report.
 
         Raises:
@@ -52,7 +59,7 @@ class OutcomeFlow:
         report = self.read_outcome(body)  # 1
         now = self.clock.now()
         caller = self.identity.verify(
-            unverified_token or "", now=now, grace_seconds=GRACE_SECONDS
+            unverified_token or "", now=now, grace_seconds=GRACE_SECONDS, proof=proof
         )  # 2
         trail = self.ledger.trail(caller.tenant, decision_id)
         decided = _decision_of(trail, caller)

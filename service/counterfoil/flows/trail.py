@@ -9,7 +9,7 @@ from counterfoil.core.model import JsonValue
 from counterfoil.core.response import receipt_json
 from counterfoil.errors import NotFound
 from counterfoil.flows.access import may_read
-from counterfoil.ports import Clock, IdentityVerifier, Ledger, StoredEvent
+from counterfoil.ports import Clock, IdentityVerifier, Ledger, Proof, StoredEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,9 @@ class TrailFlow:
     identity: IdentityVerifier
     ledger: Ledger
 
-    def run(self, *, decision_id: str, unverified_token: str | None) -> JsonValue:
+    def run(
+        self, *, decision_id: str, unverified_token: str | None, proof: Proof | None = None
+    ) -> JsonValue:
         """Return all events of a decision in log order.
 
         Raises:
@@ -28,7 +30,7 @@ class TrailFlow:
                 not told apart.
             CounterfoilError: the caller is not known, or the ledger cannot be read.
         """
-        caller = self.identity.verify(unverified_token or "", now=self.clock.now())
+        caller = self.identity.verify(unverified_token or "", now=self.clock.now(), proof=proof)
         trail = self.ledger.trail(caller.tenant, decision_id)
         opening = next((event for event in trail if event.kind in {"decided", "failed"}), None)
         if opening is None or not may_read(opening, caller):

@@ -11,8 +11,10 @@ from flask import Blueprint
 from counterfoil.core.model import JsonValue
 from counterfoil.errors import SchemaViolation
 from counterfoil.flows.approval_reading import MAX_WAIT_SECONDS
+from counterfoil.http.credentials import Credentials
 from counterfoil.http.exchange import Environ, Reply, hang, json_reply
-from counterfoil.http.inbound import bearer_token, json_body, known_id
+from counterfoil.http.inbound import json_body, known_id
+from counterfoil.ports import Proof
 
 _SECONDS: Final = re.compile(r"[0-9]{1,2}", re.ASCII)
 
@@ -20,55 +22,75 @@ _SECONDS: Final = re.compile(r"[0-9]{1,2}", re.ASCII)
 class ReadsApprovals(Protocol):
     """`flows.approval_reading.ApprovalReadingFlow`."""
 
-    def listed(self, *, unverified_token: str | None) -> JsonValue:
+    def listed(self, *, unverified_token: str | None, proof: Proof | None) -> JsonValue:
         """What waits for a person, or all of an agent's run; raises `CounterfoilError`."""
 
     def one(
-        self, *, approval_id: str, wait_seconds: int, unverified_token: str | None
+        self,
+        *,
+        approval_id: str,
+        wait_seconds: int,
+        unverified_token: str | None,
+        proof: Proof | None,
     ) -> JsonValue:
         """One approval, after a wait while it is pending; raises `CounterfoilError`."""
 
-    def cancel(self, *, approval_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+    def cancel(
+        self, *, approval_id: str, body: bytes, unverified_token: str | None, proof: Proof | None
+    ) -> JsonValue:
         """Withdraw one; raises `CounterfoilError`."""
 
 
 class TakesAnswers(Protocol):
     """`flows.approve.AnswerFlow`."""
 
-    def run(self, *, approval_id: str, body: bytes, unverified_token: str | None) -> JsonValue:
+    def run(
+        self, *, approval_id: str, body: bytes, unverified_token: str | None, proof: Proof | None
+    ) -> JsonValue:
         """Record a person's answer; raises `CounterfoilError`."""
 
 
 def approvals_blueprint(
-    *, reading: ReadsApprovals, answering: TakesAnswers, max_body_bytes: int
+    *,
+    reading: ReadsApprovals,
+    answering: TakesAnswers,
+    credentials: Credentials,
+    max_body_bytes: int,
 ) -> Blueprint:
     """Hang the four paths of approvals."""
     blueprint = Blueprint("approvals", __name__)
 
     def listed(environ: Environ) -> Reply:
-        return json_reply(reading.listed(unverified_token=bearer_token(environ)))
+        token, proof = credentials.read(environ)
+        return json_reply(reading.listed(unverified_token=token, proof=proof))
 
     def one(environ: Environ, approval_id: str) -> Reply:
+        token, proof = credentials.read(environ)
         value = reading.one(
             approval_id=known_id("apr", approval_id),
             wait_seconds=_wait(environ),
-            unverified_token=bearer_token(environ),
+            unverified_token=token,
+            proof=proof,
         )
         return json_reply(value)
 
     def answer(environ: Environ, approval_id: str) -> Reply:
+        token, proof = credentials.read(environ)
         value = answering.run(
             approval_id=known_id("apr", approval_id),
             body=json_body(environ, max_bytes=max_body_bytes),
-            unverified_token=bearer_token(environ),
+            unverified_token=token,
+            proof=proof,
         )
         return json_reply(value)
 
     def cancel(environ: Environ, approval_id: str) -> Reply:
+        token, proof = credentials.read(environ)
         value = reading.cancel(
             approval_id=known_id("apr", approval_id),
             body=json_body(environ, max_bytes=max_body_bytes),
-            unverified_token=bearer_token(environ),
+            unverified_token=token,
+            proof=proof,
         )
         return json_reply(value)
 

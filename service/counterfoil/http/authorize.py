@@ -7,9 +7,11 @@ from typing import Protocol
 from flask import Blueprint
 
 from counterfoil.core.model import JsonObject
+from counterfoil.http.credentials import Credentials
 from counterfoil.http.exchange import Environ, Reply, hang, json_reply
-from counterfoil.http.inbound import bearer_token, idempotency_key, json_body, unrecorded_calls
+from counterfoil.http.inbound import idempotency_key, json_body, unrecorded_calls
 from counterfoil.http.metrics import Metrics
+from counterfoil.ports import Proof
 
 
 class Authorizes(Protocol):
@@ -20,6 +22,7 @@ class Authorizes(Protocol):
         *,
         body: bytes,
         unverified_token: str | None,
+        proof: Proof | None,
         idempotency_key: str | None,
         batch: bool,
         unrecorded: int = 0,
@@ -27,14 +30,18 @@ class Authorizes(Protocol):
         """Answer one request or one batch; raises `CounterfoilError`."""
 
 
-def authorize_blueprint(flow: Authorizes, *, max_body_bytes: int, metrics: Metrics) -> Blueprint:
+def authorize_blueprint(
+    flow: Authorizes, *, credentials: Credentials, max_body_bytes: int, metrics: Metrics
+) -> Blueprint:
     """Hang the main path on its two paths."""
     blueprint = Blueprint("authorize", __name__)
 
     def answer(environ: Environ, *, batch: bool) -> Reply:
+        token, proof = credentials.read(environ)
         value = flow.run(
             body=json_body(environ, max_bytes=max_body_bytes),
-            unverified_token=bearer_token(environ),
+            unverified_token=token,
+            proof=proof,
             idempotency_key=idempotency_key(environ),
             batch=batch,
             unrecorded=unrecorded_calls(environ),

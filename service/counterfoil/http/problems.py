@@ -17,6 +17,7 @@ from counterfoil.errors import (
     CallerError,
     CounterfoilError,
     IdentityError,
+    InvalidProof,
     MissingCredential,
     SchemaViolation,
 )
@@ -25,6 +26,7 @@ from counterfoil.http.exchange import Headers, Reply
 PROBLEM_JSON = "application/problem+json"
 TYPE_BASE = "urn:counterfoil:problem:"
 RETRY_AFTER_SECONDS = 1  # OPA and the writer come back within a second, or an alarm rises
+PROOF_ALGORITHMS = ("ES256", "EdDSA", "PS256", "RS256")  # RFC 9449; `identity/dpop.py`
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 
 
@@ -60,13 +62,16 @@ class Problems:
         if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
             return (("Retry-After", str(RETRY_AFTER_SECONDS)),)
         metadata = f'resource_metadata="{self.public_url}{METADATA_PATH}"'  # RFC 9728 §5.1
-        if isinstance(error, MissingCredential):  # RFC 6750 §3.1: no error code without a token
-            return (("WWW-Authenticate", f"Bearer {metadata}"),)
-        if error.status == HTTPStatus.UNAUTHORIZED:
-            return (("WWW-Authenticate", f'Bearer error="invalid_token", {metadata}'),)
         if isinstance(error, CallerError):
             return (("WWW-Authenticate", f'Bearer error="insufficient_scope", {metadata}'),)
-        return ()
+        if error.status != HTTPStatus.UNAUTHORIZED:
+            return ()
+        # RFC 6750 §3.1: no error code without a token
+        bearer = "" if isinstance(error, MissingCredential) else 'error="invalid_token", '
+        # RFC 9449 §7.1
+        proof = 'error="invalid_dpop_proof", ' if isinstance(error, InvalidProof) else ""
+        both = f'Bearer {bearer}{metadata}, DPoP {proof}algs="{" ".join(PROOF_ALGORITHMS)}"'
+        return (("WWW-Authenticate", both),)
 
 
 def _may_be_told(error: CounterfoilError) -> bool:

@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from counterfoil.core.model import JsonObject, JsonValue
 from counterfoil.http.exchange import JSON, Environ, Reply, hang
-from counterfoil.http.problems import METADATA_PATH
+from counterfoil.http.problems import METADATA_PATH, PROOF_ALGORITHMS
 
 JWKS_PATH = "/.well-known/jwks.json"
 CACHE_CONTROL = "public, max-age=300"  # a rotated key is published this long before its first use
@@ -23,6 +23,7 @@ def protected_resource(
         "resource": public_url,
         "jwks_uri": public_url + JWKS_PATH,
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(PROOF_ALGORITHMS),
         "authorization_details_types_supported": sorted(permission_types),
     }
     if authorization_servers:  # §3.2: members without values are left out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
@@ -20,10 +20,10 @@ from counterfoil.core.sources import VerifiedSource
 from counterfoil.errors import (
     ConfigError,
     IdentityUnavailable,
-    MissingClaim,
+    InvalidProof,
     MissingCredential,
-    Rule,
 )
+from counterfoil.identity.dpop import ProofVerifier
 from counterfoil.identity.jwks import KeyFile, KeySet
 from counterfoil.identity.oidc import TrustedIssuer, verify_token
 from counterfoil.identity.published import Providers, PublishedKeys, key_source
@@ -45,33 +45,94 @@ class _Remembered:
 class Verifier:
     """Implements `ports.IdentityVerifier` and `ports.SourceVerifier`.
 
-    Thread safe; one per worker.
+    Thread safe; one per worker. Without `proofs` no token that is bound to a key counts.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, proofs: ProofVerifier | None = None) -> None:
         directory = config.server.run_directory
         providers = Providers(directory)
         self._issuers = {
             issuer.entry.issuer: TrustedIssuer.of(issuer, key_source(issuer, directory, providers))
             for issuer in config.identity.oidc
         }
+        self._proofs = proofs
         self._roles = config.roles
         self._leeway_seconds = config.identity.leeway_seconds
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()  # guarded by _lock
         self._lock = threading.Lock()
 
-    def verify(self, unverified_token: str, *, now: float, grace_seconds: float = 0.0) -> Caller:
-        """Return who presents the token.
+    def verify(
+        self,
+        unverified_token: str,
+        *,
+        now: float,
+        grace_seconds: float = 0.0,
+        proof: Proof | None = None,
+    ) -> Caller:
+        """Return who presents the token (`ports.IdentityVerifier`).
 
         With `grace_seconds`, a token that expired up to so long ago still says who reports
-        (outcomes only); such a caller is never remembered.
+        (outcomes only); such a caller is never remembered. What is remembered of a bound
+        token is not enough: each request brings its own proof.
 
         Raises:
             MissingCredential: the token is empty.
             IdentityError: any other refusal; one public text, nothing of the token in it.
+            LedgerError: a proof could not be spent.
         """
         if not unverified_token:
             raise MissingCredential
+        caller = self._caller(unverified_token, now=now, grace_seconds=grace_seconds)
+        if caller.key_thumbprint is not None:
+            self._prove(proof, caller.key_thumbprint, unverified_token, now=now, presented=True)
+        elif proof is not None:  # RFC 9449 §7.1: that scheme is for bound tokens
+            raise InvalidProof("the token is not bound to a key")
+        return caller
+
+    def verify_source(
+        self, unverified_token: str, *, now: float, proof: Proof | None = None
+    ) -> VerifiedSource:
+        """Return the person whom a provider's own token is about (`ports.SourceVerifier`).
+
+        Raises:
+            MissingCredential: the token is empty.
+            IdentityError: any other refusal; one public text, nothing of the token in it.
+            LedgerError: a proof could not be spent.
+        """
+        if not unverified_token:
+            raise MissingCredential
+        claims, issuer, _ = verify_token(unverified_token, self._issuers, now=now)
+        source = read_source(claims, issuer.entry, now=now, leeway_seconds=self._leeway_seconds)
+        if source.key_thumbprint is not None:
+            bound_to = source.key_thumbprint
+            self._prove(proof, bound_to, unverified_token, now=now, presented=False)
+            return source
+        if proof is None:
+            return source
+        return replace(source, key_thumbprint=self.prove(proof, now=now))
+
+    def prove(self, proof: Proof, *, now: float) -> str:
+        """Return the RFC 7638 thumbprint of the key that a proof is by.
+
+        Raises:
+            InvalidProof: it does not hold.
+            LedgerError: it could not be spent.
+        """
+        if self._proofs is None:
+            raise InvalidProof("no proof is read here")
+        return self._proofs.prove(proof, now=now)
+
+    def _prove(
+        self, proof: Proof | None, bound_to: str, token: str, *, now: float, presented: bool
+    ) -> None:
+        # Rule 11, and RFC 9449 §7.2: a bound token that comes as a bearer token is stolen.
+        if proof is None or self._proofs is None:
+            raise InvalidProof("the token is bound to a key, and no proof came with it")
+        self._proofs.prove_token(
+            proof, now=now, bound_to=bound_to, token=token, presented=presented
+        )
+
+    def _caller(self, unverified_token: str, *, now: float, grace_seconds: float) -> Caller:
         name = sha256(unverified_token.encode("utf-8", "surrogatepass")).digest()
         known = self._recall(name, now)
         if known is not None:
@@ -85,32 +146,11 @@ class Verifier:
             leeway_seconds=self._leeway_seconds,
             grace_seconds=grace_seconds,
         )
-        _refuse_bound(caller.key_thumbprint)
         if caller.expires_at <= now:
             return caller
         until = min(caller.expires_at, now + MAX_REMEMBERED_SECONDS)
         self._remember(name, _Remembered(caller, now, until, issuer.keys, key_set))
         return caller
-
-    def verify_source(
-        self,
-        unverified_token: str,
-        *,
-        now: float,
-        proof: Proof | None = None,  # noqa: ARG002 -- no bound token passes yet (rule 11)
-    ) -> VerifiedSource:
-        """Return the person whom a provider's own token is about (`ports.SourceVerifier`).
-
-        Raises:
-            MissingCredential: the token is empty.
-            IdentityError: any other refusal; one public text, nothing of the token in it.
-        """
-        if not unverified_token:
-            raise MissingCredential
-        claims, issuer, _ = verify_token(unverified_token, self._issuers, now=now)
-        source = read_source(claims, issuer.entry, now=now, leeway_seconds=self._leeway_seconds)
-        _refuse_bound(source.key_thumbprint)
-        return source
 
     def health(self, *, now: float) -> Health:
         """Whether anybody can be known: the keys of some issuer are there. Never raises."""
@@ -147,12 +187,6 @@ def _has_keys(issuer: TrustedIssuer, now: float) -> bool:
     except IdentityUnavailable:
         return False
     return True
-
-
-def _refuse_bound(key_thumbprint: str | None) -> None:
-    # Rule 11: a token bound to a key is worth nothing without the proof, and none is read yet.
-    if key_thumbprint is not None:
-        raise MissingClaim("a token with cnf needs a proof", rule=Rule.PROOF)
 
 
 def check_key_files(config: Config, *, now: float) -> None:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import get_default_algorithms
 from jwt.exceptions import InvalidKeyError
 
+from counterfoil.core.canonical import canonical_bytes, digest
 from counterfoil.core.model import JsonObject, JsonValue
 from counterfoil.core.strict_json import parse
 from counterfoil.errors import IdentityUnavailable, RequestError
@@ -118,6 +119,28 @@ def read_key_set(data: bytes) -> KeySet:
     if not keys:
         raise MalformedKeySet("no key in it may verify")
     return KeySet(keys)
+
+
+def read_lone_key(jwk: JsonValue) -> VerifyingKey:
+    """Read a public key that stands alone, as in a proof's header (RFC 9449 §4.2).
+
+    Raises:
+        MalformedKeySet: no key that may verify, or a secret or private one.
+    """
+    if not isinstance(jwk, dict):
+        raise MalformedKeySet("the key is not an object")
+    _refuse_secrets(jwk)
+    key = _verifying_key(jwk)
+    if key is None:
+        raise MalformedKeySet("the key may not verify")
+    return key
+
+
+def thumbprint(jwk: JsonObject) -> str:
+    """The RFC 7638 thumbprint of a key that `read_lone_key` reads."""
+    kind = jwk.get("kty")
+    names = ("kty", *_ENCODED_MEMBERS[kind], "crv") if isinstance(kind, str) else ()
+    return digest(canonical_bytes({name: jwk[name] for name in names if name in jwk}))
 
 
 def _refuse_secrets(jwk: JsonObject) -> None:

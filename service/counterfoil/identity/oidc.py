@@ -12,7 +12,7 @@
 9. `exp`, `nbf`, `iat`, age and `sub` (`core/claims.py`).
 10. Keys are fetched by https, bounded, from one fixed URL, and never in a request's time but
     for an unknown `kid`, at most once per interval (`providers.py`, `published.py`).
-11. A token with `cnf` is refused: no proof is read yet (`credentials.py`).
+11. A token with `cnf` counts with a proof by its key alone (`dpop.py`).
 13. Every failure is one generic 401; nothing of the token is in it or in a log.
 14. Groups, 15. tenant, 16. actor: as the issuer's entry maps them (`core/claims.py`).
 
@@ -23,8 +23,6 @@ signature, and the signature is checked at most once.
 
 from __future__ import annotations
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -32,20 +30,17 @@ from typing import Final
 from counterfoil.config_model import OidcIssuer
 from counterfoil.core.claims import IssuerEntry, VerifiedClaims
 from counterfoil.core.model import JsonObject, JsonValue
-from counterfoil.core.strict_json import parse
-from counterfoil.errors import InvalidSignature, RequestError, Rule, UnknownIssuer
+from counterfoil.errors import InvalidSignature, Rule, UnknownIssuer
+from counterfoil.identity.compact import MEDIA_TYPE_PREFIX, split, strict_json
 from counterfoil.identity.jwks import KeyFile, KeySet
 from counterfoil.identity.published import PublishedKeys
 
 MAX_TOKEN_CHARS = 16_384
 MAX_HEADER_BYTES = 4_096
-MAX_JSON_DEPTH = 16  # Keycloak's resource_access needs 4
 CREDENTIAL_TYPES: Final = frozenset({"jwt", "at+jwt"})
 
-_SEGMENT: Final = re.compile(rb"[A-Za-z0-9_-]+")
 _HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
 _IGNORED_MEMBERS: Final = frozenset({"x5t", "x5t#S256"})  # fingerprints: they carry no key
-_MEDIA_TYPE_PREFIX: Final = "application/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +77,11 @@ def verify_token(
         UnknownIssuer: rule 7.
         IdentityUnavailable: the issuer's keys were never readable.
     """
-    signed, header_bytes, payload_bytes, signature = _split(unverified_token)  # 1
-    unverified_header = _strict_json(header_bytes, MAX_HEADER_BYTES, Rule.HEADER_JSON)  # 4
+    signed, header_bytes, payload_bytes, signature = split(unverified_token, MAX_TOKEN_CHARS)  # 1
+    unverified_header = strict_json(header_bytes, MAX_HEADER_BYTES, Rule.HEADER_JSON)  # 4
     algorithm, key_id, kind = _read_header(unverified_header)  # 2
     _check_type(kind, types)  # 3
-    unverified_claims = _strict_json(payload_bytes, MAX_TOKEN_CHARS, Rule.PAYLOAD_JSON)  # 4
+    unverified_claims = strict_json(payload_bytes, MAX_TOKEN_CHARS, Rule.PAYLOAD_JSON)  # 4
     issuer = _choose(unverified_claims, issuers)  # 7
     if algorithm not in issuer.algorithms:  # 6
         raise InvalidSignature("alg is not one of the entry's algorithms", rule=Rule.ALGORITHM)
@@ -104,35 +99,6 @@ def verify_token(
     return VerifiedClaims(unverified_claims), issuer, key_set
 
 
-def _split(token: str) -> tuple[bytes, bytes, bytes, bytes]:
-    # Rule 1. Canonical: two spellings of one token would be two cache entries, two log
-    # lines, and a way round a block list (CVE-2026-102269).
-    if len(token) > MAX_TOKEN_CHARS or not token.isascii():
-        raise InvalidSignature("too long, or not ASCII", rule=Rule.FORM)
-    segments = token.encode("ascii").split(b".")
-    if len(segments) != 3:  # noqa: PLR2004 -- RFC 7515 §3.1
-        raise InvalidSignature("not three segments", rule=Rule.FORM)
-    header, payload, signature = (_decoded(segment) for segment in segments)
-    return b".".join(segments[:2]), header, payload, signature
-
-
-def _decoded(segment: bytes) -> bytes:
-    if not _SEGMENT.fullmatch(segment) or len(segment) % 4 == 1:
-        raise InvalidSignature("a segment is not base64url", rule=Rule.FORM)
-    data = urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
-    if urlsafe_b64encode(data).rstrip(b"=") != segment:
-        raise InvalidSignature("a segment is not canonical", rule=Rule.FORM)
-    return data
-
-
-def _strict_json(data: bytes, max_bytes: int, rule: Rule) -> JsonObject:
-    # Rule 4. `from None`: a JSON error quotes the document, and that is the token's.
-    try:
-        return parse(data, max_bytes=max_bytes, max_depth=MAX_JSON_DEPTH)
-    except RequestError:
-        raise InvalidSignature("not one strict JSON object", rule=rule) from None
-
-
 def _read_header(header: JsonObject) -> tuple[str, str, JsonValue]:
     # Rule 2: jwk, jku, x5u, x5c would bring the attacker's key, crit and b64 another meaning
     # of the signature (RFC 7797), cty a token in a token. An unknown member refuses too.
@@ -148,7 +114,7 @@ def _check_type(kind: JsonValue, types: frozenset[str]) -> None:
     # Rule 3 (RFC 8725 §3.11): media types compare without case, RFC 7515 §4.1.9.
     if not isinstance(kind, str):
         raise InvalidSignature("typ is missing or malformed", rule=Rule.TYPE)
-    if kind.lower().removeprefix(_MEDIA_TYPE_PREFIX) not in types:
+    if kind.lower().removeprefix(MEDIA_TYPE_PREFIX) not in types:
         raise InvalidSignature("typ is that of another kind of token", rule=Rule.TYPE)
 
 

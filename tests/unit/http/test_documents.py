@@ -109,6 +109,7 @@ def test_keys_and_metadata_are_public_and_cacheable() -> None:
         "authorization_servers": ["https://idp.example.com"],
         "jwks_uri": f"{URL}/.well-known/jwks.json",
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "PS256", "RS256"],
         "authorization_details_types_supported": ["a", "b"],
     }
 

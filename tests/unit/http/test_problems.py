@@ -15,6 +15,7 @@ from counterfoil.errors import (
     ExpiredCredential,
     Finding,
     IdempotencyInProgress,
+    InvalidProof,
     LedgerUnavailable,
     MissingCredential,
     PolicyTimeout,
@@ -105,18 +106,23 @@ def test_causes_of_a_refused_credential_are_not_told_apart(
 
 
 @pytest.mark.parametrize(
-    ("error", "challenge"),
+    ("error", "bearer", "proof"),
     [
-        (MissingCredential, "Bearer "),  # RFC 6750 §3.1: no error code where no token came
-        (ExpiredCredential, 'Bearer error="invalid_token", '),
-        (AgentNotAllowed, 'Bearer error="insufficient_scope", '),
+        # RFC 6750 §3.1: no error code where no token came
+        (MissingCredential, "", ", DPoP "),
+        (ExpiredCredential, 'error="invalid_token", ', ", DPoP "),
+        (InvalidProof, 'error="invalid_token", ', ', DPoP error="invalid_dpop_proof", '),
+        (AgentNotAllowed, 'error="insufficient_scope", ', None),
     ],
 )
 def test_a_refused_caller_learns_where_to_get_a_token(
-    door: Door, error: type[CounterfoilError], challenge: str
+    door: Door, error: type[CounterfoilError], bearer: str, proof: str | None
 ) -> None:
     metadata = f'resource_metadata="{PUBLIC_URL}/.well-known/oauth-protected-resource"'
-    assert door.fail(error).headers["WWW-Authenticate"] == challenge + metadata
+    both = f"Bearer {bearer}{metadata}"
+    if proof is not None:
+        both += f'{proof}algs="ES256 EdDSA PS256 RS256"'
+    assert door.fail(error).headers["WWW-Authenticate"] == both
 
 
 @pytest.mark.parametrize("error", [PolicyTimeout, LedgerUnavailable])

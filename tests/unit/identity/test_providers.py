@@ -5,7 +5,6 @@ The provider is a real HTTP server with faults on demand (`simulators/provider.p
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -14,19 +13,27 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from counterfoil.config import Config, load_config
-from counterfoil.errors import IdentityUnavailable, InvalidSignature, Rule
-from counterfoil.identity import fetch, providers, published
+from counterfoil.errors import IdentityUnavailable
+from counterfoil.identity import fetch, published
 from counterfoil.identity.credentials import Verifier, check_key_files
+from fetching import (
+    SECONDS,
+    accepts,
+    configured,
+    eventually,
+    fetching,
+    now,
+    published_file,
+    running,
+)
 from simulators import provider as faults
 from simulators.provider import EVIL, KEYS, METADATA, Provider, Serve, running_provider
 
-SECONDS = 20.0  # a loaded machine; usually a tenth of a second
 HOUR = 3_600.0
 
 
@@ -41,89 +48,6 @@ def folder() -> Iterator[Path]:
     # A socket's name has 107 bytes at most, and pytest's folders are long.
     with tempfile.TemporaryDirectory(prefix="cf-") as name:
         yield Path(name)
-
-
-def configured(folder: Path, provider: Provider, extra: str = "", retry: int = 3_600) -> Config:
-    path = folder / "counterfoil.toml"
-    path.write_text(
-        f'[server]\nrun_directory = "run"\n[[identity.oidc]]\nissuer = "{provider.url}"\n'
-        f'audience = "counterfoil"\njwks_retry_seconds = {retry}\n{extra}'
-    )
-    (folder / "run").mkdir(exist_ok=True)
-    return load_config(path, {})
-
-
-@contextmanager
-def fetching(config: Config) -> Iterator[None]:
-    """The providers' loop in a thread of this process, and gone afterwards."""
-    stop: Callable[[], object] = lambda: None  # noqa: E731 -- replaced below
-    ready = threading.Event()
-
-    async def until_stopped() -> None:
-        nonlocal stop
-        task = asyncio.ensure_future(providers.run(config))
-        loop = asyncio.get_running_loop()
-        stop = lambda: loop.call_soon_threadsafe(task.cancel)  # noqa: E731 -- one line says it
-        ready.set()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    thread = threading.Thread(target=asyncio.run, args=(until_stopped(),), daemon=True)
-    thread.start()
-    assert ready.wait(SECONDS)
-    eventually(lambda: at_the_desk(config))
-    try:
-        yield
-    finally:
-        stop()
-        thread.join(SECONDS)
-        assert not thread.is_alive()
-
-
-def at_the_desk(config: Config) -> bool:
-    """Whether questions are taken: one that makes no sense is heard and not answered."""
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(SECONDS)
-        try:
-            peer.connect(str(config.server.run_directory / published.SOCKET_NAME))
-        except OSError:
-            return False
-        peer.sendall(b"{}\n")
-        return peer.recv(100) == b""
-
-
-def eventually(check: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def published_file(folder: Path) -> Path | None:
-    return next(iter((folder / "run" / published.FOLDER).glob("*.json")), None)
-
-
-def now() -> float:
-    return time.time()  # noqa: TID251
-
-
-@contextmanager
-def running(
-    folder: Path, provider: Provider, extra: str = "", retry: int = 3_600
-) -> Iterator[Config]:
-    """Fetched once and published."""
-    config = configured(folder, provider, extra, retry)
-    with fetching(config):
-        eventually(lambda: published_file(folder) is not None)
-        yield config
-
-
-def accepts(verifier: Verifier, token: str, at: float | None = None) -> bool:
-    """Whether the token counts; a refusal is one for its key, never a failure."""
-    try:
-        return verifier.verify(token, now=now() if at is None else at).tenant == "default"
-    except InvalidSignature as error:
-        return error.rule not in {Rule.KEY, Rule.SIGNATURE}
 
 
 def test_keys_come_by_discovery(folder: Path, provider: Provider) -> None:
