@@ -23,6 +23,7 @@ from counterfoil.identity.signing import DELEGATION_TYPE, Es256Signer
 METADATA = "/.well-known/openid-configuration"
 KEYS = "/keys"
 INTROSPECT = "/introspect"
+LATE_SECONDS = 3.0  # the tests' own bounds are far below
 EVIL = "/evil"  # where redirects lead: keys that nobody may ever verify by
 
 Serve = Callable[["Handler"], None]
@@ -108,8 +109,8 @@ class Provider:
 
     def behave(self) -> None:
         """Answer as a provider should."""
-        self.serve(METADATA, lambda h: h.answer(json.dumps(self.metadata()).encode()))
-        self.serve(KEYS, lambda h: h.answer(_jwks(self.signers)))
+        self.serve(METADATA, lambda h: h.answer(self._good(METADATA)))
+        self.serve(KEYS, lambda h: h.answer(self._good(KEYS)))
 
     def serve(self, path: str, how: Serve) -> None:
         """Answer a path like this from now on."""
@@ -155,28 +156,35 @@ class Provider:
         """To keys of somebody else."""
         handler.answer(b"", status=302, headers={"Location": self.url + EVIL})
 
-    def hang(self, _handler: Handler) -> None:
-        """Never answer."""
-        self.stopping.wait(60)
+    def hang(self, handler: Handler) -> None:
+        """Answer well, but later than anybody may wait."""
+        if not self.stopping.wait(LATE_SECONDS):
+            handler.answer(self._good(handler.path))
 
     def drip(self, handler: Handler) -> None:
-        """A good answer, one byte every tenth of a second."""
+        """A good answer, byte by byte: each comes in time, all together do not."""
+        body = self._good(handler.path)
         handler.send_response(200)
-        body = _jwks(self.signers)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        for i in range(len(body)):
-            handler.wfile.write(body[i : i + 1])
-            handler.wfile.flush()
-            if self.stopping.wait(0.1):
-                return
+        self._drip(handler, body)
 
     def drip_header(self, handler: Handler) -> None:
-        """A header that never ends, slowly."""
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        while not self.stopping.wait(0.1):
-            handler.wfile.write(b"x")
+        """A good answer behind a header that takes its time."""
+        body = self._good(handler.path)
+        head = f"HTTP/1.1 200 OK\r\nX-Slow: {'x' * 100}\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._drip(handler, head.encode())
+        handler.wfile.write(body)
+
+    def _drip(self, handler: Handler, data: bytes) -> None:
+        for i in range(len(data)):
+            handler.wfile.write(data[i : i + 1])
             handler.wfile.flush()
+            if self.stopping.wait(LATE_SECONDS / len(data)):
+                return
+
+    def _good(self, path: str) -> bytes:
+        return json.dumps(self.metadata()).encode() if path == METADATA else _jwks(self.signers)
 
 
 def huge(handler: Handler) -> None:
