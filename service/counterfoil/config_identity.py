@@ -37,6 +37,7 @@ def oidc_issuer(entry: Mapping[str, Any], base: Path) -> OidcIssuer:
             login_client_id=entry.get("login_client_id"),
         ),
         algorithms=tuple(entry["algorithms"]),
+        accept_untyped=entry["accept_untyped"],
         jwks_file=base / entry["jwks_file"] if "jwks_file" in entry else None,
         provider=RemoteProvider(
             jwks_uri=entry.get("jwks_uri"),

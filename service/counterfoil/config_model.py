@@ -85,7 +85,7 @@ class OidcIssuer:
 
     entry: IssuerEntry
     algorithms: tuple[str, ...]
-    types: frozenset[str] = frozenset({"jwt", "at+jwt"})
+    accept_untyped: bool = False
     jwks_file: Path | None = None
     provider: RemoteProvider = RemoteProvider()
 

@@ -21,6 +21,7 @@ import orjson
 from counterfoil.app import build_catalog
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.explain_text import printed
+from counterfoil.cli.explain_token import explain_token
 from counterfoil.config import DEVELOPMENT_ISSUER, Config, find_config, load_config
 from counterfoil.config_source import PREFIX
 from counterfoil.core.case import reason_json
@@ -63,9 +64,10 @@ _EPILOG = """\
 examples:
   counterfoil explain --arguments '{"database": "orders", "sql": "SELECT id FROM public.invoices"}'
   counterfoil explain change.sql --arguments '{"database": "orders"}'
+  counterfoil explain token FILE               which rule refuses a token, and why; - for stdin
   counterfoil explain --lines corpus.jsonl     one JSON object {tool, arguments} a line, one out
 
-exit codes: 0 explained, 2 usage, 78 configuration
+exit codes: 0 explained, 1 a token that is refused, 2 usage, 78 configuration
 """
 
 
@@ -79,6 +81,12 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="the command's text; - for stdin")
+    parser.add_argument(
+        "token", nargs="?", metavar="TOKEN-FILE", help="after the word `token`: explain this token"
+    )
+    parser.add_argument(
+        "--login", action="store_true", help="with a token: judge it as POST /token would"
+    )
     parser.add_argument("--tool", default="run_sql", help="the tool's name (default: run_sql)")
     parser.add_argument("--arguments", metavar="JSON", help="the tool's arguments, as an object")
     parser.add_argument("--lines", metavar="FILE", help="explain each line's {tool, arguments}")
@@ -102,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
         CounterfoilError: the one action asked about cannot be judged at all.
     """
     config = _configuration(args)
+    if args.file == "token" and args.token is not None:
+        return explain_token(args.token, config, as_source=args.login)
     problem = _misuse(args)
     if problem:
         print(f"counterfoil explain: {problem}", file=sys.stderr)
@@ -188,6 +198,8 @@ def _configuration(args: argparse.Namespace) -> Config:
 
 
 def _misuse(args: argparse.Namespace) -> str | None:
+    if args.token is not None:
+        return "two files; write `counterfoil explain token FILE` for a token."
     if args.lines is not None and (args.file is not None or args.arguments is not None):
         return "--lines takes tool and arguments from its file alone."
     if args.lines is None and args.file is None and args.arguments is None:

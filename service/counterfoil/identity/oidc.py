@@ -50,11 +50,13 @@ class TrustedIssuer:
     entry: IssuerEntry
     algorithms: frozenset[str]
     keys: KeyFile | PublishedKeys
+    accept_untyped: bool = False
 
     @classmethod
     def of(cls, issuer: OidcIssuer, keys: KeyFile | PublishedKeys) -> TrustedIssuer:
         """Bind the entry to its keys; they are read at the first use."""
-        return cls(issuer.entry, frozenset(issuer.algorithms), keys)
+        algorithms = frozenset(issuer.algorithms)
+        return cls(issuer.entry, algorithms, keys, issuer.accept_untyped)
 
 
 def verify_token(
@@ -79,10 +81,14 @@ def verify_token(
     """
     signed, header_bytes, payload_bytes, signature = split(unverified_token, MAX_TOKEN_CHARS)  # 1
     unverified_header = strict_json(header_bytes, MAX_HEADER_BYTES, Rule.HEADER_JSON)  # 4
-    algorithm, key_id, kind = _read_header(unverified_header)  # 2
-    _check_type(kind, types)  # 3
+    algorithm, key_id = _read_header(unverified_header)  # 2
+    typed = "typ" in unverified_header
+    if typed:
+        _check_type(unverified_header["typ"], types)  # 3
     unverified_claims = strict_json(payload_bytes, MAX_TOKEN_CHARS, Rule.PAYLOAD_JSON)  # 4
     issuer = _choose(unverified_claims, issuers)  # 7
+    if not typed and not issuer.accept_untyped:  # 3
+        raise InvalidSignature("typ is missing", rule=Rule.TYPE)
     if algorithm not in issuer.algorithms:  # 6
         raise InvalidSignature("alg is not one of the entry's algorithms", rule=Rule.ALGORITHM)
     key_set = issuer.keys.current(now)
@@ -99,7 +105,7 @@ def verify_token(
     return VerifiedClaims(unverified_claims), issuer, key_set
 
 
-def _read_header(header: JsonObject) -> tuple[str, str, JsonValue]:
+def _read_header(header: JsonObject) -> tuple[str, str]:
     # Rule 2: jwk, jku, x5u, x5c would bring the attacker's key, crit and b64 another meaning
     # of the signature (RFC 7797), cty a token in a token. An unknown member refuses too.
     if header.keys() - _HEADER_MEMBERS - _IGNORED_MEMBERS:
@@ -107,13 +113,13 @@ def _read_header(header: JsonObject) -> tuple[str, str, JsonValue]:
     algorithm, key_id = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or not isinstance(key_id, str):
         raise InvalidSignature("alg or kid is missing or malformed", rule=Rule.HEADER)
-    return algorithm, key_id, header.get("typ")
+    return algorithm, key_id
 
 
 def _check_type(kind: JsonValue, types: frozenset[str]) -> None:
     # Rule 3 (RFC 8725 §3.11): media types compare without case, RFC 7515 §4.1.9.
     if not isinstance(kind, str):
-        raise InvalidSignature("typ is missing or malformed", rule=Rule.TYPE)
+        raise InvalidSignature("typ is malformed", rule=Rule.TYPE)
     if kind.lower().removeprefix(MEDIA_TYPE_PREFIX) not in types:
         raise InvalidSignature("typ is that of another kind of token", rule=Rule.TYPE)
 

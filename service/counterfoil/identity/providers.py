@@ -85,8 +85,7 @@ class Publisher:
 
     async def _once(self) -> None:
         try:
-            data = await self._fetcher.get(await self._where())
-            read_key_set(data)
+            data = await fetch_keys(self._issuer, self._provider, self._fetcher)
             _publish(self._path, data)
         except (FetchFailed, MalformedMetadata, MalformedKeySet, OSError) as error:
             if not self._failing:
@@ -99,14 +98,23 @@ class Publisher:
         finally:
             self._running = None
 
-    async def _where(self) -> str:
-        if self._provider.jwks_uri is not None:
-            return self._provider.jwks_uri
-        data = await self._fetcher.get(metadata_url(self._issuer))
-        found = read_metadata(data, self._issuer).jwks_uri
-        if found is None:
-            raise MalformedMetadata("it names no jwks_uri that may be called")
-        return found
+
+async def fetch_keys(issuer: str, provider: RemoteProvider, fetcher: Fetcher) -> bytes:
+    """Fetch an issuer's key set and judge it.
+
+    Raises:
+        FetchFailed: no complete answer.
+        MalformedMetadata: the provider's metadata are another's, or name no keys.
+        MalformedKeySet: no key in it may verify, or it cannot be meant.
+    """
+    where = provider.jwks_uri
+    if where is None:
+        where = read_metadata(await fetcher.get(metadata_url(issuer)), issuer).jwks_uri
+    if where is None:
+        raise MalformedMetadata("the metadata name no jwks_uri that may be called")
+    data = await fetcher.get(where)
+    read_key_set(data)
+    return data
 
 
 class Desk:

@@ -12,10 +12,12 @@ from counterfoil.errors import (
     IdentityUnavailable,
     InvalidSignature,
     MissingCredential,
+    Rule,
 )
 from counterfoil.identity import credentials
 from counterfoil.identity.credentials import MAX_REMEMBERED_SECONDS, Verifier, check_key_files
 from simulators.idp import ISSUER, NOW, Idp
+from vectors import jwt_forge as f
 
 AUDITORS = f"""
 [[role]]
@@ -166,6 +168,26 @@ def test_worker_under_a_broken_key_file_answers_503(idp: Idp) -> None:
     with pytest.raises(IdentityUnavailable) as refusal:
         Verifier(idp.config()).verify(idp.token(), now=NOW)
     assert refusal.value.status == 503
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+def test_untyped_token_counts_only_where_the_entry_says_so(idp: Idp, accepts: bool) -> None:  # noqa: FBT001
+    key = f.ec_key("untyped")
+    jwk = f.jwk("untyped", key)
+    idp.write(f.dumps({"keys": [jwk]}))
+    claims = {"iss": ISSUER, "sub": "alice", "aud": "counterfoil", "exp": int(NOW) + 600}
+    verifier = Verifier(idp.config(f"accept_untyped = {str(accepts).lower()}\n"))
+
+    def counts(**header: object) -> bool:
+        token = f.token({"alg": "ES256", "kid": "untyped", **header}, claims, f.es(key))
+        try:
+            return verifier.verify(token, now=NOW).tenant == "default"
+        except InvalidSignature as error:
+            return error.rule is not Rule.TYPE
+
+    assert counts() is accepts
+    assert counts(typ="at+jwt")
+    assert not any(counts(typ=kind) for kind in (None, "", "logout+jwt", "dpop+jwt"))
 
 
 def test_no_issuer_configured_refuses_everything(idp: Idp, tmp_path: Path) -> None:
