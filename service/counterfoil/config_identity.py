@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from counterfoil.config_findings import finding
-from counterfoil.config_model import OidcIssuer, RemoteProvider
+from counterfoil.config_model import Introspection, OidcIssuer, RemoteProvider
 from counterfoil.config_source import Place
 from counterfoil.core.claim_values import claim_path
 from counterfoil.core.claims import IssuerEntry
@@ -44,7 +44,18 @@ def oidc_issuer(entry: Mapping[str, Any], base: Path) -> OidcIssuer:
             jwks_refresh_seconds=entry["jwks_refresh_seconds"],
             jwks_retry_seconds=entry["jwks_retry_seconds"],
             ca_file=base / entry["ca_file"] if "ca_file" in entry else None,
+            introspection=_introspection(entry, base),
         ),
+    )
+
+
+def _introspection(entry: Mapping[str, Any], base: Path) -> Introspection | None:
+    if "introspection_client_id" not in entry or "introspection_secret_file" not in entry:
+        return None  # half of the pair is a finding
+    return Introspection(
+        client_id=entry["introspection_client_id"],
+        secret_file=base / entry["introspection_secret_file"],
+        uri=entry.get("introspection_uri"),
     )
 
 
@@ -58,6 +69,9 @@ def oidc_findings(
         yield from _paths(item.entry, said, place)
         yield from _tenants(said, place)
         yield from _keys(item, place)
+        yield from _asking(
+            said, place, again=any("introspection_client_id" in e for e in entries[:i])
+        )
         # A namespace that is an issuer would make the entry's people that issuer's,
         # which never agreed to it.
         if item.entry.subject_namespace in names:
@@ -94,6 +108,26 @@ def _keys(item: OidcIssuer, place: Place) -> Iterator[str]:
     except UnsafeUrl as error:
         remedy = "Keys come by https (http on this machine alone), or from a jwks_file."
         yield finding((*place, name), f"cannot be called: {error}.", remedy)
+
+
+def _asking(said: Mapping[str, Any], place: Place, *, again: bool) -> Iterator[str]:
+    names = ("introspection_client_id", "introspection_secret_file", "introspection_uri")
+    if not any(name in said for name in names):
+        return
+    for name in names[:2]:
+        if name not in said:
+            remedy = "introspection_client_id and introspection_secret_file go together."
+            yield finding((*place, name), "is missing.", remedy)
+    if again:
+        # An opaque token does not say whose it is: the second provider would get the
+        # tokens of the first.
+        remedy = "Ask one provider about opaque tokens; let the others issue JWTs."
+        yield finding((*place, names[0]), "is there already in another entry.", remedy)
+    try:
+        check_callable(said.get(names[2], "https://unset.invalid/"), plain_loopback=True)
+    except UnsafeUrl as error:
+        remedy = "Write an https URL (http on this machine alone)."
+        yield finding((*place, names[2]), f"cannot be called: {error}.", remedy)
 
 
 def _tenants(said: Mapping[str, Any], place: Place) -> Iterator[str]:

@@ -64,6 +64,15 @@ class KeysConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Introspection:
+    """How a provider is asked about opaque tokens (RFC 7662); without `uri`, where it says."""
+
+    client_id: str
+    secret_file: Path
+    uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteProvider:
     """How an issuer's provider is called; without `jwks_uri`, its own metadata says where.
 
@@ -74,6 +83,7 @@ class RemoteProvider:
     jwks_refresh_seconds: int = 300
     jwks_retry_seconds: int = 30
     ca_file: Path | None = None
+    introspection: Introspection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +98,11 @@ class OidcIssuer:
     accept_untyped: bool = False
     jwks_file: Path | None = None
     provider: RemoteProvider = RemoteProvider()
+
+    @property
+    def calls_provider(self) -> bool:
+        """Whether anything of it is asked of the provider while the service runs."""
+        return self.jwks_file is None or self.provider.introspection is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ def _providers(
     config: Config, file: Path | None, environment: dict[str, str], descriptors: tuple[int, ...]
 ) -> Sequence[ChildSpec]:
     """What calls identity providers; nothing where no entry needs one."""
-    if all(issuer.jwks_file is not None for issuer in config.identity.oidc):
+    if not any(issuer.calls_provider for issuer in config.identity.oidc):
         return []
     command = [
         *_PYTHON,

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Final
 
 from counterfoil.config_model import Config
-from counterfoil.core.claims import read_caller, read_source
+from counterfoil.core.claims import IssuerEntry, VerifiedClaims, read_caller, read_source
 from counterfoil.core.model import Caller
 from counterfoil.core.sources import VerifiedSource
 from counterfoil.errors import (
@@ -24,6 +24,12 @@ from counterfoil.errors import (
     MissingCredential,
 )
 from counterfoil.identity.dpop import ProofVerifier
+from counterfoil.identity.introspection import (
+    REMEMBERED_SECONDS,
+    client_authorization,
+    introspect,
+    is_opaque,
+)
 from counterfoil.identity.jwks import KeyFile, KeySet
 from counterfoil.identity.oidc import TrustedIssuer, verify_token
 from counterfoil.identity.published import Providers, PublishedKeys, key_source
@@ -38,8 +44,8 @@ class _Remembered:
     caller: Caller
     verified_at: float
     until: float
-    keys: KeyFile | PublishedKeys
-    key_set: KeySet
+    keys: KeyFile | PublishedKeys | None  # None: the provider vouched, not a key
+    key_set: KeySet | None
 
 
 class Verifier:
@@ -56,6 +62,10 @@ class Verifier:
             for issuer in config.identity.oidc
         }
         self._proofs = proofs
+        self._providers = providers
+        self._introspects = next(
+            (item.entry for item in config.identity.oidc if item.provider.introspection), None
+        )
         self._roles = config.roles
         self._leeway_seconds = config.identity.leeway_seconds
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()  # guarded by _lock
@@ -101,8 +111,8 @@ class Verifier:
         """
         if not unverified_token:
             raise MissingCredential
-        claims, issuer, _ = verify_token(unverified_token, self._issuers, now=now)
-        source = read_source(claims, issuer.entry, now=now, leeway_seconds=self._leeway_seconds)
+        claims, entry, _, _ = self._proven(unverified_token, now=now)
+        source = read_source(claims, entry, now=now, leeway_seconds=self._leeway_seconds)
         if source.key_thumbprint is not None:
             bound_to = source.key_thumbprint
             self._prove(proof, bound_to, unverified_token, now=now, presented=False)
@@ -137,10 +147,10 @@ class Verifier:
         known = self._recall(name, now)
         if known is not None:
             return known
-        claims, issuer, key_set = verify_token(unverified_token, self._issuers, now=now)
+        claims, entry, keys, key_set = self._proven(unverified_token, now=now)
         caller = read_caller(
             claims,
-            issuer.entry,
+            entry,
             self._roles,
             now=now,
             leeway_seconds=self._leeway_seconds,
@@ -148,9 +158,20 @@ class Verifier:
         )
         if caller.expires_at <= now:
             return caller
-        until = min(caller.expires_at, now + MAX_REMEMBERED_SECONDS)
-        self._remember(name, _Remembered(caller, now, until, issuer.keys, key_set))
+        most = MAX_REMEMBERED_SECONDS if keys is not None else REMEMBERED_SECONDS
+        until = min(caller.expires_at, now + most)
+        self._remember(name, _Remembered(caller, now, until, keys, key_set))
         return caller
+
+    def _proven(
+        self, unverified_token: str, *, now: float
+    ) -> tuple[VerifiedClaims, IssuerEntry, KeyFile | PublishedKeys | None, KeySet | None]:
+        """The claims that an issuer vouches for: by its signature, or by its word."""
+        if self._introspects is not None and is_opaque(unverified_token):
+            entry = self._introspects
+            return introspect(unverified_token, entry.issuer, self._providers), entry, None, None
+        claims, issuer, key_set = verify_token(unverified_token, self._issuers, now=now)
+        return claims, issuer.entry, issuer.keys, key_set
 
     def health(self, *, now: float) -> Health:
         """Whether anybody can be known: the keys of some issuer are there. Never raises."""
@@ -166,7 +187,7 @@ class Verifier:
         # A clock that was set back takes nbf and iat with it: verify again.
         fresh = entry.verified_at <= now < entry.until
         with self._lock:
-            if fresh and entry.keys.current(now) is entry.key_set:
+            if fresh and (entry.keys is None or entry.keys.current(now) is entry.key_set):
                 if name in self._remembered:
                     self._remembered.move_to_end(name)
                 return entry.caller
@@ -195,9 +216,12 @@ def check_key_files(config: Config, *, now: float) -> None:
     A worker that starts later under a broken file answers 503 for that issuer alone.
 
     Raises:
-        ConfigError: a key file is missing or holds no key that may verify.
+        ConfigError: a key file is missing or holds no key that may verify, or a client's
+            secret cannot be used.
     """
     for i, issuer in enumerate(config.identity.oidc):
+        if issuer.provider.introspection is not None:
+            client_authorization(issuer.provider.introspection)
         if issuer.jwks_file is None:
             continue
         try:

@@ -13,10 +13,10 @@
 10. Keys are fetched by https, bounded, from one fixed URL, and never in a request's time but
     for an unknown `kid`, at most once per interval (`providers.py`, `published.py`).
 11. A token with `cnf` counts with a proof by its key alone (`dpop.py`).
+12. A token that is no JWT counts where its issuer calls it active (`introspection.py`).
 13. Every failure is one generic 401; nothing of the token is in it or in a log.
 14. Groups, 15. tenant, 16. actor: as the issuer's entry maps them (`core/claims.py`).
 
-Rule 12 (introspection) belongs to what this release has not.
 `errors/rules.py` names the rules in the order in which they are judged: cheap until the
 signature, and the signature is checked at most once.
 """

@@ -29,16 +29,18 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.config import Config, load_config
-from counterfoil.config_model import OidcIssuer, RemoteProvider
+from counterfoil.config_model import Introspection, OidcIssuer, RemoteProvider
 from counterfoil.core.urls import is_plain_loopback
 from counterfoil.errors import ConfigError
 from counterfoil.identity.discovery import MalformedMetadata, metadata_url, read_metadata
 from counterfoil.identity.fetch import Fetcher, FetchFailed
+from counterfoil.identity.introspection import client_authorization
 from counterfoil.identity.jwks import MalformedKeySet, read_key_set
 from counterfoil.identity.published import FOLDER, SOCKET_NAME, keys_path
 
 EXIT_CONFIG: Final = 78  # EX_CONFIG of sysexits.h
 QUESTION_SECONDS: Final = 2.0
+MAX_ASKING: Final = 32  # tokens in question at one provider; more are answered 503 at once
 MAX_QUESTION_BYTES: Final = 65_536
 _log = logging.getLogger("counterfoil.providers")
 
@@ -117,11 +119,44 @@ async def fetch_keys(issuer: str, provider: RemoteProvider, fetcher: Fetcher) ->
     return data
 
 
+class Asker:
+    """Asks one provider about opaque tokens. Owned by the loop."""
+
+    def __init__(self, issuer: str, settings: Introspection, fetcher: Fetcher) -> None:
+        self._issuer, self._uri, self._fetcher = issuer, settings.uri, fetcher
+        self._authorization = client_authorization(settings)
+        self._asking = 0
+
+    async def ask(self, token: str) -> dict[str, object]:
+        """Return the provider's answer as it came, or nothing."""
+        if self._asking >= MAX_ASKING:
+            return {}
+        self._asking += 1
+        try:
+            form = {"token": token, "token_type_hint": "access_token"}
+            uri = await self._where()
+            body = await self._fetcher.post(uri, form, authorization=self._authorization)
+            return {"body": body.decode("utf-8")}
+        except (FetchFailed, MalformedMetadata, UnicodeDecodeError) as error:
+            _log.warning("introspection at %s: %s", self._issuer, type(error).__name__)
+            return {}
+        finally:
+            self._asking -= 1
+
+    async def _where(self) -> str:
+        if self._uri is None:
+            data = await self._fetcher.get(metadata_url(self._issuer))
+            self._uri = read_metadata(data, self._issuer).introspection_endpoint
+        if self._uri is None:
+            raise MalformedMetadata("the metadata name no introspection_endpoint")
+        return self._uri
+
+
 class Desk:
     """Answers what workers ask."""
 
-    def __init__(self, publishers: dict[str, Publisher]) -> None:
-        self._publishers = publishers
+    def __init__(self, publishers: dict[str, Publisher], askers: dict[str, Asker]) -> None:
+        self._publishers, self._askers = publishers, askers
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: a question, an answer."""
@@ -139,6 +174,8 @@ class Desk:
         match json.loads(line):
             case {"renew": str(issuer)} if issuer in self._publishers:
                 return {"rest_seconds": await self._publishers[issuer].renew()}
+            case {"introspect": str(issuer), "token": str(token)} if issuer in self._askers:
+                return await self._askers[issuer].ask(token)
             case _:
                 raise ValueError("no such question")
 
@@ -150,20 +187,24 @@ async def run(config: Config) -> None:
         ConfigError: an authority's file or the run directory cannot be used.
     """
     directory = config.server.run_directory
-    remote = [issuer for issuer in config.identity.oidc if issuer.jwks_file is None]
+    remote = [issuer for issuer in config.identity.oidc if issuer.calls_provider]
+    clock = asyncio.get_running_loop().time
     async with AsyncExitStack() as stack:
-        publishers = {}
+        publishers: dict[str, Publisher] = {}
+        askers: dict[str, Asker] = {}
         for issuer in remote:
             name, provider = issuer.entry.issuer, issuer.provider
             fetcher = await stack.enter_async_context(make_fetcher(issuer))
-            path = keys_path(directory, name, provider)
-            publishers[name] = Publisher(
-                name, provider, path, fetcher, asyncio.get_running_loop().time
-            )
+            if provider.introspection is not None:
+                askers[name] = Asker(name, provider.introspection, fetcher)
+            if issuer.jwks_file is None:
+                path = keys_path(directory, name, provider)
+                publishers[name] = Publisher(name, provider, path, fetcher, clock)
         server = await asyncio.start_unix_server(
-            Desk(publishers).serve, _fresh_socket(directory), limit=MAX_QUESTION_BYTES
+            Desk(publishers, askers).serve, _fresh_socket(directory), limit=MAX_QUESTION_BYTES
         )
         async with server, asyncio.TaskGroup() as group:
+            group.create_task(server.serve_forever())
             for publisher in publishers.values():
                 group.create_task(publisher.keep())
 
@@ -174,7 +215,9 @@ def make_fetcher(issuer: OidcIssuer) -> Fetcher:
     Raises:
         ConfigError: its `ca_file` holds no certificates.
     """
-    plain = is_plain_loopback(issuer.provider.jwks_uri or issuer.entry.issuer)
+    asked = issuer.provider.introspection
+    named = (issuer.provider.jwks_uri, asked.uri if asked else None, issuer.entry.issuer)
+    plain = any(url is not None and is_plain_loopback(url) for url in named)
     try:
         return Fetcher(ca_file=issuer.provider.ca_file, plain_loopback=plain)
     except (OSError, ssl.SSLError) as error:
