@@ -12,7 +12,7 @@ from pathlib import Path
 
 HOOKS = Path(__file__).resolve().parents[1]
 EXAMPLES = HOOKS.parent / "examples"
-SECONDS = 120.0  # a loaded machine; usually seven
+SECONDS = 240.0  # a loaded machine; usually seven
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -74,7 +74,7 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
-def left_after(pids: set[int], seconds: float = 20.0) -> set[int]:
+def left_after(pids: set[int], seconds: float = 40.0) -> set[int]:
     """Which of these still run when they have had time to end."""
     end = time.monotonic() + seconds
     while (alive := {pid for pid in pids if _runs(pid)}) and time.monotonic() < end:

@@ -158,7 +158,7 @@ def test_no_process_outlives_the_demo(tmp_path: Path, number: signal.Signals, co
         scratch = run_directory(tmp_path / "demo").parent
         assert len(below) >= 5, "PostgreSQL, the service and its children were to be seen"
         process.send_signal(number)
-        assert process.wait(30) == code
+        assert process.wait(90) == code
     assert left_after(below) == set()
     assert scratch.exists() is (number is signal.SIGKILL)
     shutil.rmtree(scratch, ignore_errors=True)
