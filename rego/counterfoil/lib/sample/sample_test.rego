@@ -55,6 +55,9 @@ power(name, fields) := object.union(
 	{"details": {"powers": [name], "images": [], "fields": fields}},
 )
 
+# One agent giving the work to another.
+receive(agent) := {"family": "handoff", "verb": "receive", "object": {"kind": "agent", "name": agent}}
+
 call(name) := {"family": "tool", "verb": "call", "object": {"kind": "tool", "name": name}}
 
 codes(decision) := {reason.code | some reason in decision.reasons}

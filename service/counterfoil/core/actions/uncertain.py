@@ -49,6 +49,10 @@ _GENERAL: Final = {
         "The command is nested too deeply or has too many parts",
         "Write it flatter, or split it into several commands.",
     ),
+    "handoff_target": _E(
+        "The arguments name another agent than the tool hands over to",
+        "Name the agent that the operator registered for this tool.",
+    ),
     "reader_failed": _E(
         "The reader of commands stopped while it read this",
         "Write the command more simply; the reader was restarted.",
