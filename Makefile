@@ -58,11 +58,11 @@ hooks-types: setup
 
 hooks-highest: setup
 	@$(PYTHON) tools/setup.py hooks-highest
-	@cd hooks && ../.venv-hooks/bin/pytest -n auto
+	@cd hooks && ../.venv-hooks/bin/pytest -n auto -m "not prove"
 
 hooks-lowest: setup
 	@$(PYTHON) tools/setup.py hooks-lowest
-	@cd hooks && ../.venv-hooks-low/bin/pytest -n auto
+	@cd hooks && ../.venv-hooks-low/bin/pytest -n auto -m "not prove"
 
 images: setup ## build the images of compose.yaml, without a network in the build
 	@$(BIN)/python tools/images.py
@@ -72,10 +72,13 @@ compose-keys: setup ## make what compose.yaml needs once: an issuer's key pair, 
 
 prove: setup ## the long proofs; writes docs/evidence/*.json
 	@$(PYTHON) tools/setup.py tests
+	@$(PYTHON) tools/setup.py hooks-highest
 	@$(WITH_GO) $(BIN)/pytest -n0 -m prove
+	@cd hooks && ../.venv-hooks/bin/pytest -n0 -m prove
 
-bench: setup ## this service beside OPA alone, on this machine
+bench: setup ## this service beside OPA alone, and what the hook adds to a tool call, on this machine
 	@$(PYTHON) tools/setup.py tests
+	@$(PYTHON) tools/setup.py hooks-highest
 	@$(WITH_GO) $(BIN)/python benchmarks/run.py
 
 lock: setup ## renew requirements/*.txt from pyproject.toml

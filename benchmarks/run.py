@@ -16,11 +16,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.harness import disk, documents, load, page, report, rivals, service
+from benchmarks.harness import disk, documents, hook, load, page, report, rivals, service
 from benchmarks.harness.load import Target
 from benchmarks.harness.paths import RESULTS, ROOT
 from benchmarks.harness.rounds import Contender, play
 
+PAGE = ROOT / "docs" / "performance.md"
 RIVALS = ("alone", "alone-tuned", "raw")
 
 
@@ -32,19 +33,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="run-", dir=RESULTS) as name, ExitStack() as stack:
         folder = Path(name)
         sync = disk.sync_us(folder)
-        contenders = _contenders(options, folder, stack)
+        running = None if options.no_service else _running(options, folder, stack)
+        contenders = _contenders(options, running, folder, stack)
         results = play(contenders, rounds=options.rounds, seconds=options.seconds)
+        overhead = None
+        if running is not None and not options.no_hook:
+            overhead = hook.measured(running.address, running.token, folder)
     pairs = report.comparisons(results)
     gates = report.gates(results, pairs, sync)
     print("\n".join(report.table(results)), end="\n\n")
     print("\n".join(report.cpu_table(results)), end="\n\n")
     print("\n".join(report.ratio_lines(pairs)), end="\n\n")
+    if overhead is not None:
+        print("\n".join(hook.table(overhead)), end="\n\n")
     print(f"one sync of this disk: {sync:.0f} us; machine: {report.machine()}")
     print("\n".join(gate.line() for gate in gates))
-    text = json.dumps(report.document(results, pairs, gates, sync), indent=1)
+    found = {**report.document(results, pairs, gates, sync), "hook": overhead}
+    text = json.dumps(found, indent=1)
     (RESULTS / "result.json").write_text(text + "\n", "utf-8")
     if options.document:
-        page.write(ROOT / "docs" / "performance.md", results, pairs, gates, sync)
+        page.write(PAGE, results, pairs, gates, sync)
+        if overhead is not None:
+            hook.document(PAGE, overhead)
     return 1 if options.strict and not all(gate.met for gate in gates) else 0
 
 
@@ -55,6 +65,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--rivals", nargs="*", choices=RIVALS, default=list(RIVALS))
     parser.add_argument("--no-service", action="store_true", help="the rivals only")
+    parser.add_argument("--no-hook", action="store_true", help="without the hook for AutoGen")
     parser.add_argument("--no-batch", action="store_true", help="without POST /authorize/batch")
     parser.add_argument("--address", help="a service that already runs, host:port")
     parser.add_argument("--token", default="", help="its bearer token")
@@ -63,8 +74,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _contenders(options: argparse.Namespace, folder: Path, stack: ExitStack) -> list[Contender]:
-    found = [] if options.no_service else _ours(options, folder, stack)
+def _running(options: argparse.Namespace, folder: Path, stack: ExitStack) -> service.Service:
+    if options.address:
+        return service.elsewhere(options.address, options.token)
+    return stack.enter_context(service.started(folder / "service"))
+
+
+def _contenders(
+    options: argparse.Namespace,
+    running: service.Service | None,
+    folder: Path,
+    stack: ExitStack,
+) -> list[Contender]:
+    found = [] if running is None else _ours(options, running, folder)
     for name in options.rivals:
         rival = stack.enter_context(rivals.started(name, folder))
         found += [
@@ -79,11 +101,7 @@ def _contenders(options: argparse.Namespace, folder: Path, stack: ExitStack) -> 
     return found
 
 
-def _ours(options: argparse.Namespace, folder: Path, stack: ExitStack) -> list[Contender]:
-    if options.address:
-        running = service.elsewhere(options.address, options.token)
-    else:
-        running = stack.enter_context(service.started(folder / "service"))
+def _ours(options: argparse.Namespace, running: service.Service, folder: Path) -> list[Contender]:
     single = _target("service", "/authorize", documents.authorization_request(), running, folder)
     batch = _target(
         "batch",

@@ -21,13 +21,21 @@ def write(
     Raises:
         ValueError: the page lacks a mark.
     """
-    text = page.read_text("utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} lacks the marks of the measured part")
     lines = [_machine(sync), *_throughput(results), *_cpu(results), *_ratios(pairs), *_gates(gates)]
-    page.write_text("\n".join([before + BEGIN, "", *lines, END + after]), "utf-8")
+    replace(page, BEGIN, END, lines)
+
+
+def replace(page: Path, begin: str, end: str, lines: Sequence[str]) -> None:
+    """Put `lines` between two marks.
+
+    Raises:
+        ValueError: the page lacks a mark.
+    """
+    before, found, rest = page.read_text("utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{page} lacks the marks of the measured part")
+    page.write_text("\n".join([before + begin, "", *lines, end + after]), "utf-8")
 
 
 def _machine(sync: float) -> str:
@@ -45,7 +53,7 @@ def _throughput(results: Results) -> list[str]:
         for name, series in results.items()
         if series.runs
     ]
-    return _table(["", "requests/s", "p50 µs", "p99 µs"], rows)
+    return table(["", "requests/s", "p50 µs", "p99 µs"], rows)
 
 
 def _cpu(results: Results) -> list[str]:
@@ -55,7 +63,7 @@ def _cpu(results: Results) -> list[str]:
             values = [median(split.get(role, 0.0) for split in series.cpu_us) for role in ROLES]
             cells = [f"{value:.0f}" if value else "" for value in values]
             rows.append([name, *cells, f"**{sum(values):.0f}**"])
-    return _table(["CPU µs a decision", *ROLES, "sum"], rows)
+    return table(["CPU µs a decision", *ROLES, "sum"], rows)
 
 
 def _ratios(pairs: Mapping[str, Spread]) -> list[str]:
@@ -63,14 +71,15 @@ def _ratios(pairs: Mapping[str, Spread]) -> list[str]:
         [name, f"{value.median:.2f}", f"{value.low:.2f} to {value.high:.2f}"]
         for name, value in pairs.items()
     ]
-    return _table(["ratio, round by round", "median", "range"], rows)
+    return table(["ratio, round by round", "median", "range"], rows)
 
 
 def _gates(gates: Sequence[Gate]) -> list[str]:
     return [*(f"- {gate.line()}" for gate in gates), ""]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table, and an empty one; none without rows."""
     if not rows:
         return []
     lines = [head, ["---", *("---:" for _ in head[1:])], *rows]

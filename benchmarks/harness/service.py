@@ -26,8 +26,13 @@ class Service:
 
     address: str
     pid: int | None
-    headers: tuple[str, ...]
+    token: str
     settings: dict[str, str]
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """What each request carries."""
+        return (f"Authorization: Bearer {self.token}",)
 
     def roles(self) -> dict[int, str]:
         """Each process and its part in a decision; empty for a service started elsewhere."""
@@ -50,7 +55,7 @@ def started(folder: Path) -> Iterator[Service]:
         yield Service(
             address=address,
             pid=process.pid,
-            headers=(_credential(token),),
+            token=token,
             settings=_settings(folder, address),
         )
     finally:
@@ -61,7 +66,7 @@ def started(folder: Path) -> Iterator[Service]:
 
 def elsewhere(address: str, token: str) -> Service:
     """A service that somebody else started; its processes are not looked at."""
-    return Service(address=address, pid=None, headers=(_credential(token),), settings={})
+    return Service(address=address, pid=None, token=token, settings={})
 
 
 def mint(folder: Path, environment: dict[str, str]) -> str:
@@ -97,10 +102,6 @@ def _child(command: str) -> str:
     if program == "opa":
         return "opa"
     return "gunicorn master" if "gunicorn" in command else "ledger writer"
-
-
-def _credential(token: str) -> str:
-    return f"Authorization: Bearer {token}"
 
 
 def _environment(folder: Path, address: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.harness import cpu, page, report
+from benchmarks.harness import cpu, hook, page, report
 from benchmarks.harness.load import Measured
 from benchmarks.harness.rounds import Series
 from benchmarks.harness.stats import Gate, Spread, ratios, spread
@@ -122,3 +122,22 @@ def test_page_without_marks_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="lacks the marks"):
         page.write(file, {}, {}, [], 1.0)
     assert file.read_text("utf-8") == "words"
+
+
+def test_cost_of_the_hook_has_its_own_place_on_the_page(tmp_path: Path) -> None:
+    cases = {
+        "stock": {"clock": 30.2, "cpu": 29.0},
+        "guarded": {"clock": 1500.4, "cpu": 1300.0},
+        "guarded, 16 at a time": {"clock": 1600.0, "cpu": 1550.0},
+    }
+    found = {"guard alone": cases, "whole": cases}
+    file = tmp_path / "performance.md"
+    file.write_text(f"{page.BEGIN}\nkept\n{page.END}\n{hook.BEGIN}\nold\n{hook.END}\n", "utf-8")
+    hook.document(file, found)
+    text = file.read_text("utf-8")
+    assert "kept" in text
+    assert "old" not in text
+    assert "| without a guard | 30 | 29 |" in text
+    assert "| guard alone | 1500 | 1300 |" in text
+    assert "| whole, 16 at a time | 1600 | 1550 |" in text
+    assert hook.table(found)[1].split()[-2:] == ["30", "29"]
