@@ -16,7 +16,7 @@ from autogen_core import CancellationToken
 from autogen_ext.tools.http import HttpTool
 
 from autogen_counterfoil.canonical import canonical, parsed
-from autogen_counterfoil.shapes import AnyTool, ModelShape, Shape, Shown, not_runnable, not_shown
+from autogen_counterfoil.shapes import AnyTool, Shape, Shown, WholeShape, not_runnable, not_shown
 
 HTTP_REQUEST = "http_request"
 _IN_QUERY = {"GET", "DELETE"}  # as HttpTool sends what is not in the path
@@ -31,7 +31,7 @@ class HttpShape(Shape):
         if not isinstance(tool, HttpTool) or type(tool).run is not HttpTool.run:
             raise TypeError(f"{type(tool).__name__} sends its requests in its own way")
         super().__init__(tool)
-        self._inner = ModelShape(tool)
+        self._inner = WholeShape(tool)
 
     def show(self, raw: Mapping[str, Any]) -> Shown:
         """Resolve the request and show it."""

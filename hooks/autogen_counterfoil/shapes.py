@@ -92,6 +92,7 @@ class ModelShape(Shape):
         self._model: type[BaseModel] = tool.args_type()
         # the stock methods take a validated model as it is; others are given plain data
         self._takes_model = type(tool).run_json is BaseTool.run_json
+        self._absent = _absent_as_none(self._model) if self._takes_model else frozenset[str]()
 
     def show(self, raw: Mapping[str, Any]) -> Shown:
         """Validate a private copy, and prove that what is shown is all there is."""
@@ -119,7 +120,24 @@ class ModelShape(Shape):
         return model if self._takes_model else parsed(arguments)
 
     def dump(self, model: BaseModel) -> dict[str, Any]:
-        """All arguments, defaults included, as JSON data."""
+        """All arguments, defaults included, as JSON data.
+
+        An optional argument that is None and by default None stays absent: a tool that gets the
+        model cannot tell the two apart, and a closed schema need not let each option be null.
+        """
+        whole = model.model_dump(mode="json", by_alias=True)
+        return {
+            name: value
+            for name, value in whole.items()
+            if value is not None or name not in self._absent
+        }
+
+
+class WholeShape(ModelShape):
+    """A tool that sends a null on: there, null and absent are two things."""
+
+    def dump(self, model: BaseModel) -> dict[str, Any]:
+        """All arguments, nulls included."""
         return model.model_dump(mode="json", by_alias=True)
 
 
@@ -190,6 +208,15 @@ def shape_of(tool: AnyTool) -> Shape:
     if isinstance(tool, TaskRunnerTool):
         return RunnerShape(tool)
     return ModelShape(tool)
+
+
+def _absent_as_none(model: type[BaseModel]) -> frozenset[str]:
+    """The names under which a model writes the fields that are None when they are left out."""
+    return frozenset(
+        field.serialization_alias or field.alias or name
+        for name, field in model.model_fields.items()
+        if field.default is None and not field.is_required()
+    )
 
 
 def with_context(tool: AnyTool) -> AnyTool:
