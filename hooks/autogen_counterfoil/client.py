@@ -22,11 +22,12 @@ from autogen_counterfoil.errors import (
 )
 from autogen_counterfoil.exchange import (
     MAX_ANSWER_BYTES,
-    PAUSES_SECONDS,
     Exchange,
     Raw,
+    Tries,
     accepted,
     checked_url,
+    unreachable,
 )
 
 CONNECTIONS = 16
@@ -58,17 +59,16 @@ class AsyncClient:
             async with asyncio.timeout(deadline_seconds):
                 return await self._tries(exchange)
         except TimeoutError as error:
-            raise ServiceUnreachableError(_LATE) from error
+            raise unreachable(_LATE, unsure=True) from error
 
     async def _tries(self, exchange: Exchange) -> bytes:
-        for pause in PAUSES_SECONDS:
+        tries = Tries()
+        while True:
             try:
                 return accepted(await self._once(exchange))
             except NoDecisionError as error:
-                if not error.retryable:
-                    raise
+                pause = tries.pause_after(error)
             await asyncio.sleep(pause)
-        return accepted(await self._once(exchange))
 
     async def _once(self, exchange: Exchange) -> Raw:
         pool = self._pool(waits=exchange.waits)
@@ -87,7 +87,7 @@ class AsyncClient:
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
-            raise ServiceUnreachableError(type(error).__name__) from error
+            raise _broken(error) from error
         return _raw(response, bytes(body))
 
     def _pool(self, *, waits: bool) -> httpx.AsyncClient:
@@ -137,19 +137,20 @@ class SyncClient:
             NoDecisionError: everything else, before the deadline.
         """
         end = time.monotonic() + deadline_seconds
-        for pause in PAUSES_SECONDS:
+        tries = Tries()
+        while True:
             try:
                 return accepted(self._once(exchange, end))
             except NoDecisionError as error:
-                if not error.retryable or time.monotonic() + pause >= end:
+                pause = tries.pause_after(error)
+                if time.monotonic() + pause >= end:
                     raise
             time.sleep(pause)
-        return accepted(self._once(exchange, end))
 
     def _once(self, exchange: Exchange, end: float) -> Raw:
         left = end - time.monotonic()
         if left <= 0:
-            raise ServiceUnreachableError(_LATE)
+            raise unreachable(_LATE, unsure=True)
         request = self._pool.build_request(
             exchange.method,
             self._url + exchange.path,
@@ -164,16 +165,22 @@ class SyncClient:
                 for chunk in response.iter_raw():
                     body += _bounded(chunk, body)
                     if time.monotonic() > end:  # a drip resets the socket's own time-out
-                        raise ServiceUnreachableError(_LATE)
+                        raise unreachable(_LATE, unsure=True)
             finally:
                 response.close()
         except httpx.HTTPError as error:
-            raise ServiceUnreachableError(type(error).__name__) from error
+            raise _broken(error) from error
         return _raw(response, bytes(body))
 
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+
+def _broken(error: httpx.HTTPError) -> ServiceUnreachableError:
+    """What a broken exchange is: only where no connection was had, surely nobody decided."""
+    unheard = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
+    return unreachable(type(error).__name__, unsure=not unheard)
 
 
 def _bounded(chunk: bytes, so_far: bytearray) -> bytes:

@@ -73,8 +73,12 @@ class NoDecisionError(HookError):
 
 
 class ServiceUnreachableError(NoDecisionError):
-    """Down, late, cut off, or unable to decide (5xx)."""
+    """Down, late, cut off, or unable to decide (5xx).
 
+    `unsure` where the service may have decided and only its answer is missing.
+    """
+
+    unsure: bool = False
     code = "hook.service_unreachable"
     title = "The authorization service could not decide in time"
     solution = "Wait and ask again; if it lasts, tell the operator of the service."

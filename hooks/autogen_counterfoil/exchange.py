@@ -63,6 +63,34 @@ class Raw:
     body: bytes
 
 
+@dataclass(slots=True)
+class Tries:
+    """The tries of one exchange: how often, and what they leave open."""
+
+    made: int = 0
+    unsure: bool = False
+
+    def pause_after(self, error: NoDecisionError) -> float:
+        """Return how long to wait before the next try.
+
+        Raises:
+            NoDecisionError: this was the last one; unsure if one of them was.
+        """
+        if isinstance(error, ServiceUnreachableError):
+            self.unsure = error.unsure = self.unsure or error.unsure
+        if not error.retryable or self.made >= len(PAUSES_SECONDS):
+            raise error
+        self.made += 1
+        return PAUSES_SECONDS[self.made - 1]
+
+
+def unreachable(detail: str, *, unsure: bool) -> ServiceUnreachableError:
+    """Make the error of an exchange that brought no answer."""
+    error = ServiceUnreachableError(detail)
+    error.unsure = unsure
+    return error
+
+
 def accepted(raw: Raw) -> bytes:
     """Return the body of a complete 200 in JSON.
 
@@ -95,7 +123,11 @@ def _problem(raw: Raw) -> NoDecisionError:
         kind = CredentialRejectedError
     elif raw.status == _BUSY or (raw.status == _CONFLICT and code == IN_PROGRESS):
         kind = BusyError
-    return kind(detail, code=code, solution=solution)
+    problem_error = kind(detail, code=code, solution=solution)
+    if isinstance(problem_error, ServiceUnreachableError):
+        # Without policy nothing was decided. A ledger that was late may yet have recorded.
+        problem_error.unsure = not code.startswith("policy.")
+    return problem_error
 
 
 def checked_url(url: str, *, insecure_http: bool) -> str:

@@ -40,7 +40,8 @@ from autogen_counterfoil.errors import (
 )
 from autogen_counterfoil.grant import Grant, grant_of, hold_to_action
 from autogen_counterfoil.refusal import Refusal
-from autogen_counterfoil.session import Session, Sessions
+from autogen_counterfoil.session import Session
+from autogen_counterfoil.sessions import Sessions
 from autogen_counterfoil.wire import Action, Answer, Effect, Enforcement
 
 log = logging.getLogger("autogen_counterfoil")
@@ -172,7 +173,8 @@ class Guard:
         kept = False
         try:
             verdict = await self._decided(session, action, cancel)
-            kept = isinstance(verdict, Permit) and verdict.decision_id is not None
+            permitted = isinstance(verdict, Permit) and verdict.decision_id is not None
+            kept = permitted or session.abandoned(action)
         except (asyncio.CancelledError, CancelledRunError):
             kept = session.abandoned(action)
             raise
@@ -187,7 +189,11 @@ class Guard:
         try:
             token = await cancel.race(session.token(action.agent))  # 3
             answer = await session.carried(  # 4
-                action, token, partial(self._ask, session, action, token), cancel
+                action,
+                token,
+                partial(self._ask, session, action, token),
+                cancel,
+                closes=not self._observing,
             )
             self._remember(action.name, answer)
             if answer.effect is Effect.NEEDS_APPROVAL and not self._observes(answer):  # 5

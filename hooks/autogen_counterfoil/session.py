@@ -1,25 +1,22 @@
-"""One run: whose token, which task, and what has been asked and reported in it.
-
-A session is found by the id of the team that handles the message, where the framework
-tells one, and by ContextVar otherwise. The team's id goes first: on a runtime of the
-user's own, the ContextVars belong to whoever called `runtime.start()`, which may be
-another person's run.
-"""
+"""One run: whose token, which task, and what has been asked and reported in it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Iterable
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from autogen_counterfoil.cancel import Cancel, CancelledRunError
 from autogen_counterfoil.canonical import JsonObject, canonical
 from autogen_counterfoil.client import AsyncClient
 from autogen_counterfoil.credentials import DelegationToken, TokenBook
-from autogen_counterfoil.errors import AnswerNotTrustedError, CredentialRejectedError
+from autogen_counterfoil.errors import (
+    AnswerNotTrustedError,
+    CredentialRejectedError,
+    ServiceUnreachableError,
+)
 from autogen_counterfoil.exchange import Exchange
 from autogen_counterfoil.outcomes import Outbox, Outcome, not_run
 from autogen_counterfoil.wire import (
@@ -35,6 +32,8 @@ from autogen_counterfoil.wire import (
 
 log = logging.getLogger("autogen_counterfoil")
 UNRECORDED_HEADER = "Counterfoil-Unrecorded"
+CLOSING_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Between questions about a call that did not run: until a restart is over."""
 RECEIPT_HEADER = "Counterfoil-Last-Receipt"
 
 
@@ -137,12 +136,16 @@ class Session:
         token: DelegationToken,
         ask: Callable[[], Awaitable[Answer]],
         cancel: Cancel,
+        *,
+        closes: bool = True,
     ) -> Answer:
         """Return the answer, unless the run is cancelled first.
 
         Then the question is carried to its end in the background: if it was allowed, the
         service learns that nothing ran, and an approval it opened is withdrawn. Otherwise its
-        record would end with a permission, or a person be asked for nothing.
+        record would end with a permission, or a person be asked for nothing. The same where
+        the service may have decided and its answer did not arrive, unless `closes` is false:
+        then the call may run all the same.
 
         Raises:
             CancelledRunError: the run was cancelled.
@@ -157,22 +160,29 @@ class Session:
                 raise CancelledRunError
             answered = True
             return task.result()
+        except ServiceUnreachableError as error:
+            if error.unsure and closes:
+                self._carried[action.id] = asyncio.create_task(
+                    self._carry(action, token, _until_answered(ask))
+                )
+            raise
         finally:
             if not answered:
                 self._carried[action.id] = asyncio.create_task(self._carry(action, token, task))
 
     async def _carry(
-        self, action: Action, token: DelegationToken, asking: asyncio.Future[Answer]
+        self, action: Action, token: DelegationToken, asking: Awaitable[Answer]
     ) -> None:
         report: Outcome | None = None
         try:
             answer = await asking
             if answer.effect is Effect.ALLOW:
-                report = not_run(answer.decision_id, agent=action.agent)
+                why = "its run was cancelled, or its answer came too late"
+                report = not_run(answer.decision_id, agent=action.agent, why=why)
             elif answer.approval is not None:
                 await self.withdraw(answer.approval.id, token)
         except Exception as error:  # noqa: BLE001 -- no answer, nothing to report
-            log.info("a cancelled call got no answer: %s", error)
+            log.info("a call that did not run got no answer: %s", error)
         finally:
             if report is None:
                 self.outbox.release()
@@ -181,14 +191,17 @@ class Session:
             self._carried.pop(action.id, None)
 
     def abandoned(self, action: Action) -> bool:
-        """Whether a cancelled call's question is still carried, with its room to report."""
+        """Whether a call's question is still carried in the background, with its room to report."""
         return action.id in self._carried
 
     async def finish(self, *, within_seconds: float) -> None:
         """Send every report, within the time. What is left counts as lost."""
         end = asyncio.get_running_loop().time() + within_seconds
         if self._carried:
-            await asyncio.wait(list(self._carried.values()), timeout=within_seconds)
+            _, late = await asyncio.wait(list(self._carried.values()), timeout=within_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         left = end - asyncio.get_running_loop().time()
         await self.outbox.flush(within_seconds=max(0.0, left))
 
@@ -230,6 +243,21 @@ class Session:
         return tuple(headers)
 
 
+async def _until_answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Ask again, by the same key, while the service is out of reach.
+
+    Raises:
+        NoDecisionError: there is no answer.
+    """
+    for pause in CLOSING_PAUSES_SECONDS:
+        await asyncio.sleep(pause)
+        try:
+            return await ask()
+        except ServiceUnreachableError:
+            continue
+    return await ask()
+
+
 def _segment(identifier: str) -> str:
     """Hold an id to what fits one path segment: it came over the network.
 
@@ -239,48 +267,3 @@ def _segment(identifier: str) -> str:
     if not identifier.replace("_", "").replace("-", "").isalnum() or not identifier.isascii():
         raise ValueError("not an id of the service")
     return identifier
-
-
-_CURRENT: ContextVar[tuple[object, Session] | None] = ContextVar(
-    "counterfoil_session", default=None
-)
-
-
-class Sessions:
-    """The open sessions of one guard."""
-
-    def __init__(self) -> None:
-        self._by_team: dict[str, Session] = {}
-        self._teams: set[str] = set()
-        self._outer: dict[Session, tuple[object, Session] | None] = {}
-
-    def know(self, team_ids: Iterable[str]) -> None:
-        """Remember protected teams: a call from one is bound by its id or not at all."""
-        self._teams.update(team_ids)
-
-    def open(self, session: Session, team_ids: Iterable[str]) -> None:
-        """Bind a session to teams and to the current context."""
-        ids = set(team_ids)
-        self.know(ids)
-        self._by_team.update(dict.fromkeys(ids, session))
-        self._outer[session] = _CURRENT.get()
-        _CURRENT.set((self, session))
-
-    def close(self, session: Session) -> None:
-        """Unbind a session everywhere. Contexts that were copied meanwhile find it closed."""
-        session.closed = True
-        for team in [key for key, value in self._by_team.items() if value is session]:
-            del self._by_team[team]
-        outer = self._outer.pop(session, None)
-        current = _CURRENT.get()
-        if current is not None and current[1] is session:
-            _CURRENT.set(outer)
-
-    def find(self, team_id: str | None) -> Session | None:
-        """Return the session of a call, or None: then nothing may run."""
-        if team_id is not None and team_id in self._teams:
-            return self._by_team.get(team_id)
-        current = _CURRENT.get()
-        if current is None or current[0] is not self or current[1].closed:
-            return None
-        return current[1]

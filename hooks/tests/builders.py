@@ -15,6 +15,8 @@ from autogen_core.models import CreateResult, ModelInfo, RequestUsage
 from autogen_core.tools import StaticStreamWorkbench
 from autogen_ext.models.replay import ReplayChatCompletionClient
 
+from autogen_counterfoil import current_grant
+
 INFO = ModelInfo(
     vision=False,
     function_calling=True,
@@ -64,6 +66,17 @@ def results(result: TaskResult) -> list[tuple[str, bool]]:
 
 def bench(tools: Sequence[Any], **overrides: Any) -> StaticStreamWorkbench:
     return StaticStreamWorkbench(list(tools), overrides or None)
+
+
+def sql_agent(ran: Ran, *statements: str) -> AssistantAgent:
+    """An agent that runs these statements on the development database, one after the other."""
+
+    async def run_sql(database: str, sql: str) -> str:
+        ran.append((database, sql, current_grant()))
+        return "ok"
+
+    calls = [[("run_sql", {"database": "orders", "sql": sql})] for sql in statements]
+    return assistant(*calls, "done", tools=[run_sql])
 
 
 class Ran(list[Any]):

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from autogen_counterfoil import Guard
+from running import Running, running_service
 from simulator import Simulator, delegation
 
-HANG_SECONDS = 30  # far over any honest run: a test that gets here has found a hang
+HANG_SECONDS = 90  # far over any honest run: a test that gets here has found a hang
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -50,6 +51,20 @@ def token() -> Callable[[], str]:
     return lambda: value
 
 
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The real one, for tests that do not disturb it."""
+    with running_service(tmp_path_factory.mktemp("service")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def plain(service: Running) -> Callable[[], str]:
+    """A delegation token of a run that was opened without a prompt."""
+    value = service.token()
+    return lambda: value
+
+
 @pytest.fixture(autouse=True)
 def _no_token_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("COUNTERFOIL_TOKEN", "COUNTERFOIL_TOKEN_FILE", "HTTP_PROXY", "ALL_PROXY"):
@@ -58,3 +73,4 @@ def _no_token_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_configure(config: Any) -> None:
     config.addinivalue_line("markers", "service: against a running service")
+    config.addinivalue_line("markers", "prove: long proofs; `make prove`")

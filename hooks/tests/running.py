@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -10,12 +11,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-PROGRAM = Path(
-    os.environ.get("COUNTERFOIL", Path(__file__).resolve().parents[2] / ".venv/bin/counterfoil")
-)
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(os.environ.get("COUNTERFOIL", ROOT / ".venv/bin/counterfoil"))
 START_SECONDS = 60.0  # a loaded machine; usually two
 
 
@@ -26,22 +27,53 @@ class Running:
     folder: Path
     port: int
     environment: dict[str, str]
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] = field(init=False)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def _log(self) -> Path:
+        return self.folder / "service.log"
+
+    def start(self) -> None:
+        """Start it, the first time or again after its end, and wait until it is ready."""
+        with self._log.open("ab") as log:
+            before = log.tell()
+            self.process = subprocess.Popen(
+                [str(PROGRAM), "serve", "--dev"], cwd=self.folder, env=self.environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        end = time.monotonic() + START_SECONDS
+        while b"is ready" not in self._log.read_bytes()[before:]:
+            assert self.process.poll() is None, self._log.read_text()
+            assert time.monotonic() < end, self._log.read_text()
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End it as its operator would."""
+        self.process.terminate()
+        self.process.wait(30)
+
     def command(self, *words: str) -> str:
-        done = subprocess.run(
-            [str(PROGRAM), *words], cwd=self.folder, env=self.environment, capture_output=True,
-            text=True, check=False, timeout=60,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return self._run(str(PROGRAM), *words)
 
     def token(self, *more: str, sub: str = "alice", group: str = "developers") -> str:
         return self.command("token", "--sub", sub, "--group", group, "--agent", "coder", *more)
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """What the record says of each decision."""
+        python, script = PROGRAM.with_name("python"), ROOT / "tests" / "print_decisions.py"
+        return [json.loads(line) for line in self._run(str(python), str(script)).splitlines()]
+
+    def _run(self, *words: str) -> str:
+        done = subprocess.run(
+            words, cwd=self.folder, env=self.environment, capture_output=True, text=True,
+            check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
 
 def free_ports(number: int) -> list[int]:
@@ -55,33 +87,30 @@ def free_ports(number: int) -> list[int]:
 
 
 @contextmanager
-def running_service(folder: Path, config: str = "") -> Iterator[Running]:
-    """Start `counterfoil serve --dev` in `folder`, with a configuration file; stop it."""
+def running_service(folder: Path, config: str = "", **settings: str) -> Iterator[Running]:
+    """Start `counterfoil serve --dev` in `folder`, with a configuration file; stop it.
+
+    `settings` are variables of the configuration, such as `SERVER__WORKERS="2"`.
+    """
     if config:
         (folder / "counterfoil.toml").write_text(config)
     port, metrics = free_ports(2)
     run_directory = tempfile.mkdtemp(prefix="cf-")  # a socket's path is short
+    values = {
+        "SERVER__LISTEN": f"127.0.0.1:{port}",
+        "SERVER__METRICS_LISTEN": f"127.0.0.1:{metrics}",
+        "SERVER__RUN_DIRECTORY": run_directory,
+        "SERVER__WORKERS": "1",
+        **settings,
+    }
     environment = {
         "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(folder),
-        "COUNTERFOIL_SERVER__LISTEN": f"127.0.0.1:{port}",
-        "COUNTERFOIL_SERVER__METRICS_LISTEN": f"127.0.0.1:{metrics}",
-        "COUNTERFOIL_SERVER__RUN_DIRECTORY": run_directory,
-        "COUNTERFOIL_SERVER__WORKERS": "1",
+        **{f"COUNTERFOIL_{name}": value for name, value in values.items()},
     }  # fmt: skip
-    log = (folder / "service.log").open("wb")
-    process = subprocess.Popen(
-        [str(PROGRAM), "serve", "--dev"], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-        stdout=log, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    running = Running(folder, port, environment)
     try:
-        end = time.monotonic() + START_SECONDS
-        while b"is ready" not in (folder / "service.log").read_bytes():
-            assert process.poll() is None, (folder / "service.log").read_text()
-            assert time.monotonic() < end, (folder / "service.log").read_text()
-            time.sleep(0.05)
-        yield Running(folder, port, environment, process)
+        running.start()
+        yield running
     finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
+        running.stop()
         shutil.rmtree(run_directory, ignore_errors=True)

@@ -81,6 +81,9 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "answer_lost":
             self.close_connection = True
             return
+        if fault == "recorded_late":
+            self._reply(503, {"code": "ledger.unavailable", "title": "not in time"})
+            return
         if fault in {"201", "203", "206"} and status == 200:  # honest but for its status
             self._reply(int(fault), value, "application/json")
             return
@@ -154,6 +157,8 @@ class Handler(BaseHTTPRequestHandler):
             case "204" | "304" | "400" | "403" | "404" | "500" | "502" | "503":
                 data = b"" if fault in {"204", "304"} else b"{}"
                 self._raw(int(fault), data, "application/problem+json")
+            case "policy_timeout":
+                self._reply(503, {"code": "policy.timeout", "title": "not in time"})
             case "401":
                 self._reply(401, {"code": "identity.invalid_token", "title": "not accepted"})
             case _:

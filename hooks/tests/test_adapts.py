@@ -11,22 +11,28 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from autogen_agentchat.agents import AssistantAgent
 from autogen_core.models import CreateResult, FunctionExecutionResultMessage, LLMMessage
 from autogen_ext.models.replay import ReplayChatCompletionClient
 
 from autogen_counterfoil import Guard, protect, run
 from builders import INFO, Ran, turn
+from running import PROGRAM, Running
 from simulator import Simulator
 
 Token = Callable[[], str]
+
+
+def asks(sql: str) -> list[tuple[str, dict[str, str]]]:
+    return [("run_sql", {"database": "orders", "sql": sql})]
 
 
 class Reader(ReplayChatCompletionClient):
     """Replays one turn at a time, the next one chosen by the last tool result's text."""
 
     def __init__(self, first: str, limit: int = 10) -> None:
-        super().__init__([turn([("run_sql", {"sql": first})])], model_info=INFO)
+        super().__init__([turn(asks(first))], model_info=INFO)
         self.limit = limit
         self.read: list[str] = []
 
@@ -43,16 +49,16 @@ class Reader(ReplayChatCompletionClient):
     def follow(text: str) -> Any:
         if "NOT RUN" not in text:
             return "done"
-        schema = re.search(r"What to do: .*schema (\w+)", text)
+        schema = re.search(r"What to do: .*(?:schema |such as )(\w+)", text)
         if schema is not None:
-            return [("run_sql", {"sql": f"CREATE TABLE {schema[1]}.invoices (id int)"})]
+            return asks(f"CREATE TABLE {schema[1]}.invoices (id integer)")
         if re.search(r"Asking again can help: no", text):
             return "I stop here."
-        return [("run_sql", {"sql": "the same"})]
+        return asks("the same")
 
 
 def sql_agent(ran: Ran, reader: Reader) -> AssistantAgent:
-    async def run_sql(sql: str) -> str:
+    async def run_sql(database: str, sql: str) -> str:
         ran.append(sql)
         return "ok"
 
@@ -85,12 +91,24 @@ async def test_agent_takes_the_solution_and_asks_for_another_schema(
     ran, reader = Ran(), Reader("CREATE TABLE secret.invoices (id int)")
     sim.default = by_schema
     await run(guard, protect(sql_agent(ran, reader), guard), task="t", token=token)
-    assert ran == ["CREATE TABLE public.invoices (id int)"]
+    assert ran == ["CREATE TABLE public.invoices (id integer)"]
     assert len(sim.asked) == 2
     refusal = reader.read[0]
     assert "Tables may not be created in schema secret [database.schema_not_allowed]" in refusal
     assert "What to do: Create the table in schema public instead." in refusal
     assert "Asking again can help: no. The same call will get the same answer" in refusal
+
+
+@pytest.mark.service
+@pytest.mark.skipif(not PROGRAM.exists(), reason="the service is not installed here")
+async def test_agent_takes_the_solution_of_the_real_service(service: Running, plain: Token) -> None:
+    # the words are the service's own: "Write schema.table, such as public.invoices."
+    ran, reader = Ran(), Reader("CREATE TABLE invoices (id integer)")
+    guard = Guard(service.url)
+    await run(guard, protect(sql_agent(ran, reader), guard), task="t", token=plain)
+    assert ran == ["CREATE TABLE public.invoices (id integer)"]
+    assert len(reader.read) == 2
+    assert "uncertain.sql_unqualified_name" in reader.read[0]
 
 
 async def test_agent_stops_where_asking_again_cannot_help(

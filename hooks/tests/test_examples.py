@@ -12,7 +12,7 @@ import pytest
 from demo.database import Database, changes
 from demo.postgresql import postgresql, programs_of
 
-from running import PROGRAM, Running, free_ports, running_service
+from running import PROGRAM, Running, free_ports
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -37,12 +37,6 @@ RAN = {
     "code_team.py": [],
 }
 """By PostgreSQL's own log: what was allowed, once, and nothing that was denied."""
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running_service(tmp_path_factory.mktemp("examples")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

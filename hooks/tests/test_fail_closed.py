@@ -43,9 +43,10 @@ async def test_broken_answer_runs_nothing(
 ) -> None:
     # in observe mode the tool was enforced before: taking the service away widens nothing
     sim.default = "allow"
-    guard = Guard(sim.url, mode=mode, deadline_seconds=1.2)
+    guard = Guard(sim.url, mode=mode, deadline_seconds=20)
     ran, text, is_error = await attempt(guard, token)  # control, and "enforce" is remembered
     assert (ran, text, is_error) == (["/"], "wiped", False)
+    guard._deadline_seconds, guard._flush_seconds = 1.2, 0.3
     sim.fault = lambda path: fault if path == "/authorize" else None
     began = asyncio.get_running_loop().time()
     ran, text, is_error = await attempt(guard, token)

@@ -68,12 +68,28 @@ async def test_service_out_of_reach_runs_unrecorded_and_is_reported_with_the_nex
     ran = Ran()
     sim.default = "deny"
     sim.enforcement["wipe"] = "observe"
-    guard = Guard(sim.url, mode="observe", deadline_seconds=1)
+    guard = Guard(sim.url, mode="observe", deadline_seconds=2 if fault == "late" else 20)
     sim.fault = lambda path: fault if path == "/authorize" and len(ran) < 2 else None
     await run(guard, protect(wiping(ran, times=4), guard), task="t", token=token)
     assert [path for path, _ in ran] == ["/0", "/1", "/2", "/3"]
     assert [asked.headers.get("counterfoil-unrecorded") for asked in sim.asked] == ["2", None]
     assert caplog.text.count("unrecorded") == 1, "one warning per run"
+
+
+async def test_call_that_ran_unrecorded_is_never_reported_as_not_executed(
+    sim: Simulator, token: Token
+) -> None:
+    # the service decided and its answer was lost; the call ran, so asking again would lie
+    ran = Ran()
+    sim.default = "allow"
+    sim.enforcement["wipe"] = "observe"
+    faults = iter(["answer_lost"] * 4)
+    sim.fault = lambda path: next(faults, None) if path == "/authorize" else None
+    guard = Guard(sim.url, mode="observe", deadline_seconds=20)
+    await run(guard, protect(wiping(ran), guard), task="t", token=token)
+    assert [path for path, _ in ran] == ["/0"]
+    assert len(sim.asked) == 1
+    assert sim.outcomes == {}
 
 
 @pytest.mark.parametrize("fault", ["garbage", "redirect", "400", "403", "html", "empty"])
@@ -83,7 +99,7 @@ async def test_wrong_answer_is_not_a_service_out_of_reach(
     ran = Ran()
     sim.default = "deny"
     sim.enforcement["wipe"] = "observe"
-    guard = Guard(sim.url, mode="observe", deadline_seconds=1)
+    guard = Guard(sim.url, mode="observe", deadline_seconds=20)
     sim.fault = fault
     ((_, is_error),) = results(await run(guard, protect(wiping(ran), guard), task="t", token=token))
     assert (ran, is_error) == ([], True)
@@ -96,7 +112,7 @@ async def test_tool_that_the_service_enforces_stays_enforced_when_it_is_gone(
     sim: Simulator, token: Token
 ) -> None:
     ran = Ran()
-    guard = Guard(sim.url, mode="observe", deadline_seconds=1)
+    guard = Guard(sim.url, mode="observe", deadline_seconds=20)
     await run(guard, protect(wiping(ran), guard), task="t", token=token)
     sim.fault = "refused"
     await run(guard, protect(wiping(ran), guard), task="t", token=token)
@@ -107,7 +123,7 @@ async def test_enforce_mode_runs_nothing_when_the_service_is_gone(
     sim: Simulator, token: Token
 ) -> None:
     ran = Ran()
-    guard = Guard(sim.url, deadline_seconds=1)
+    guard = Guard(sim.url, deadline_seconds=20, flush_seconds=0.3)
     sim.fault = "refused"
     await run(guard, protect(wiping(ran), guard), task="t", token=token)
     assert ran == []

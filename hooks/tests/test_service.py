@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from autogen_agentchat.agents import CodeExecutorAgent
 from autogen_agentchat.messages import TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_ext.code_executors.local import LocalCommandLineCodeExecutor
 
-from autogen_counterfoil import Guard, PendingApproval, current_grant, protect, run
+from autogen_counterfoil import Guard, current_grant, protect, run
 from autogen_counterfoil.wire import Action, request_body
-from builders import Ran, assistant, results
+from builders import Ran, assistant, results, sql_agent
 from running import PROGRAM, Running, running_service
 from simulator import validator
 from tampering import tampering_proxy
@@ -26,27 +25,6 @@ pytestmark = [
     pytest.mark.skipif(not PROGRAM.exists(), reason="the service is not installed here"),
 ]
 PROMPT = "Add an invoices table to the orders database"
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running_service(tmp_path_factory.mktemp("service")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def plain(service: Running) -> Callable[[], str]:
-    value = service.token()
-    return lambda: value
-
-
-def sql_agent(ran: Ran, *statements: str) -> Any:
-    async def run_sql(database: str, sql: str) -> str:
-        ran.append((database, sql, current_grant()))
-        return "ok"
-
-    calls = [[("run_sql", {"database": "orders", "sql": sql})] for sql in statements]
-    return assistant(*calls, "done", tools=[run_sql])
 
 
 async def test_allowed_statement_runs_as_judged_with_its_grant_and_its_outcome(
@@ -91,40 +69,6 @@ async def test_denied_statement_does_not_run_and_the_model_reads_why(
     assert "[" in text
 
 
-def answer(service: Running, pending: PendingApproval, verdict: str, *, sub: str) -> int:
-    """A person answers over HTTP, with their own token."""
-    person = service.command("token", "--sub", sub, "--group", "database-admins")
-    said = httpx.post(
-        f"{service.url}/approvals/{pending.id}/answer",
-        headers={"Authorization": f"Bearer {person}"},
-        json={"answer": verdict, "comment": "seen", "action_digest": pending.action_digest},
-        trust_env=False,
-    )
-    return said.status_code
-
-
-@pytest.mark.parametrize("verdict", ["approve", "deny"])
-async def test_drop_waits_for_another_person_and_runs_once_or_not_at_all(
-    service: Running, plain: Callable[[], str], verdict: str
-) -> None:
-    ran = Ran()
-    pending: list[PendingApproval] = []
-    guard = Guard(service.url, on_approval=pending.append, approval_wait_seconds=60)
-    agent = protect(sql_agent(ran, f"DROP TABLE public.old_{verdict}"), guard)
-    running = asyncio.create_task(run(guard, agent, task=PROMPT, token=plain))
-    while not pending and not running.done():  # noqa: ASYNC110 -- told from inside the run
-        await asyncio.sleep(0.02)
-    assert pending, results(await running)
-    assert ran == []
-    own = await asyncio.to_thread(answer, service, pending[0], "approve", sub="alice")
-    assert own == 403, "the person who asked approved their own request"
-    said = await asyncio.to_thread(answer, service, pending[0], verdict, sub="bob")
-    assert said == 200
-    ((text, is_error),) = results(await asyncio.wait_for(running, 30))
-    assert (len(ran), is_error) == ((1, False) if verdict == "approve" else (0, True))
-    assert ("did not approve" in text) is (verdict == "deny")
-
-
 async def test_run_opened_with_a_prompt_sends_its_task_as_task(service: Running) -> None:
     ran = Ran()
     guard = Guard(service.url)
@@ -134,7 +78,7 @@ async def test_run_opened_with_a_prompt_sends_its_task_as_task(service: Running)
     assert len(ran) == 1
 
 
-async def test_unmapped_tool_code_and_handoff_are_denied_by_default(
+async def test_unmapped_tool_and_code_are_denied_by_default(
     service: Running, plain: Callable[[], str], tmp_path: Any
 ) -> None:
     ran = Ran()
@@ -249,43 +193,20 @@ async def test_answer_that_was_changed_on_its_way_runs_nothing(
         assert session.outbox.lost == 0
 
 
-OBSERVED = """
-[[action]]
-tool = "run_sql"
-family = "database"
-command = "{sql}"
-resource = "{database}"
-enforcement = "observe"
-"""
-
-
-async def test_observed_tool_runs_although_denied_and_the_record_has_the_true_effect(
-    tmp_path: Any,
-) -> None:
-    ran = Ran()
-    with running_service(tmp_path, OBSERVED) as service:
-        value = service.token()
-        for mode, runs in (("enforce", 0), ("observe", 1)):
-            guard = Guard(service.url, mode=mode)  # type: ignore[arg-type]  # both are modes
-            agent = protect(sql_agent(ran, "TRUNCATE public.a", "DROP TABLE public.b"), guard)
-            async with guard.session(token=lambda: value, task=PROMPT) as session:
-                await agent.run(task=PROMPT)
-            assert len(ran) == runs * 2
-            assert session.tally.observed == runs * 2
-        assert [grant for _, _, grant in ran] == [None, None]
-
-
 async def test_stopped_service_runs_nothing_and_recovers(tmp_path: Any) -> None:
     ran = Ran()
     with running_service(tmp_path) as service:
-        guard = Guard(service.url, deadline_seconds=2)
+        guard = Guard(service.url, flush_seconds=0.5)
         value = service.token()
         async with guard.session(token=lambda: value, task=PROMPT):
             await protect(sql_agent(ran, "CREATE TABLE public.a (id int)"), guard).run(task="t")
             assert len(ran) == 1  # control
-            service.process.terminate()
-            await asyncio.to_thread(service.process.wait, 30)
+            await asyncio.to_thread(service.stop)
             stopped = protect(sql_agent(ran, "CREATE TABLE public.b (id int)"), guard)
             ((text, is_error),) = results(await stopped.run(task="t"))
             assert (len(ran), is_error) == (1, True)
             assert "yes, later" in text
+            await asyncio.to_thread(service.start)
+            again = protect(sql_agent(ran, "CREATE TABLE public.b (id int)"), guard)
+            ((_, is_error),) = results(await again.run(task="t"))
+            assert (len(ran), is_error) == (2, False)

@@ -282,7 +282,11 @@ async def test_grant_reaches_async_and_sync_tools_and_nothing_else(
     assert all(grants.values())
     assert grants[1].decision_id != grants[2].decision_id
     assert grants[1].scoped_token_request != grants[2].scoped_token_request
-    assert current_grant() is None
+    (tool,) = guard_tools([slow], guard)
+    async with guard.session(token=token, task="t"):
+        await tool.run_json({"n": 3}, CancellationToken())
+        assert current_grant() is None, "it is left to whatever the caller does next"
+    assert seen[-1][1] is not None
 
 
 async def test_repeated_call_ids_of_the_model_get_their_own_decisions(
