@@ -115,7 +115,7 @@ def test_development_brings_its_issuer_tools_and_targets(tmp_path: Path) -> None
     assert config.resources["main"].issuer == "kubernetes-main"
     assert set(config.actions) == {
         "run_sql", "kubectl_apply", "push_image", "pull_image", "http_request",
-        "run_shell", "run_code", "read_file", "write_file",
+        "run_shell", "run_code", "read_file", "write_file", "handoff",
     }  # fmt: skip
     assert {role.name for role in config.roles} == {"auditor", "administrator"}
 
@@ -128,7 +128,7 @@ def test_own_entry_replaces_the_development_one_of_its_name(tmp_path: Path) -> N
     )
     resources = load_config(path, {}, dev=True).resources
     assert resources["orders"].location == "postgresql://127.0.0.1:6/o"
-    assert set(resources) == {"orders", "more", "main"}
+    assert set(resources) == {"orders", "more", "main", "coder", "reviewer"}
 
 
 @pytest.mark.parametrize("name", ["LISTEN", "METRICS_LISTEN"])
