@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from dataclasses import dataclass
 from typing import Self
 from weakref import WeakKeyDictionary
 
@@ -35,6 +36,15 @@ CONNECTIONS = 16
 more of them cost more than they bring; what waits longer goes by its own pool."""
 WAITING_CONNECTIONS = 128
 _LATE = "no answer before the deadline"
+_open: set[asyncio.Task[Raw]] = set()  # tries under way; their callers may have left
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Connections of one kind on one loop. `room` keeps requests out of httpcore's own queue."""
+
+    client: httpx.AsyncClient
+    room: asyncio.Semaphore
 
 
 class AsyncClient:
@@ -45,7 +55,7 @@ class AsyncClient:
     ) -> None:
         self._url = checked_url(url, insecure_http=insecure_http)
         self._tls = tls
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx.AsyncClient]] = (
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, _Pool]] = (
             WeakKeyDictionary()
         )
 
@@ -57,57 +67,79 @@ class AsyncClient:
         """
         try:
             async with asyncio.timeout(deadline_seconds):
-                return await self._tries(exchange)
+                return await self._tries(exchange, time.monotonic() + deadline_seconds)
         except TimeoutError as error:
             raise unreachable(_LATE, unsure=True) from error
 
-    async def _tries(self, exchange: Exchange) -> bytes:
+    async def _tries(self, exchange: Exchange, end: float) -> bytes:
         tries = Tries()
         while True:
             try:
-                return accepted(await self._once(exchange))
+                return accepted(await self._apart(exchange, end))
             except NoDecisionError as error:
                 pause = tries.pause_after(error)
             await asyncio.sleep(pause)
 
-    async def _once(self, exchange: Exchange) -> Raw:
+    async def _apart(self, exchange: Exchange, end: float) -> Raw:
+        """Make one try in a task of its own, which no cancellation reaches.
+
+        httpcore loses the connection that it gave to a request which is cancelled before it
+        begins: sixteen of those, and the pool answers nobody any more. So a caller leaves, and
+        the try ends by its own time-outs.
+        """
+        task = asyncio.create_task(self._once(exchange, end))
+        _open.add(task)
+        task.add_done_callback(_forget)
+        return await asyncio.shield(task)
+
+    async def _once(self, exchange: Exchange, end: float) -> Raw:
         pool = self._pool(waits=exchange.waits)
-        request = pool.build_request(
+        async with pool.room:
+            return await self._sent(pool.client, exchange, end)
+
+    async def _sent(self, client: httpx.AsyncClient, exchange: Exchange, end: float) -> Raw:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise unreachable(_LATE, unsure=False)  # it was never sent
+        request = client.build_request(
             exchange.method,
             self._url + exchange.path,
             headers=exchange.header_fields(),
             content=exchange.body,
+            timeout=left,
         )
         try:
-            response = await pool.send(request, stream=True)
+            response = await client.send(request, stream=True)
             try:
                 body = bytearray()
                 async for chunk in response.aiter_raw():
                     body += _bounded(chunk, body)
+                    if time.monotonic() > end:  # a drip resets the socket's own time-out
+                        raise unreachable(_LATE, unsure=True)
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
             raise _broken(error) from error
         return _raw(response, bytes(body))
 
-    def _pool(self, *, waits: bool) -> httpx.AsyncClient:
+    def _pool(self, *, waits: bool) -> _Pool:
         pools = self._pools.setdefault(asyncio.get_running_loop(), {})
         if waits not in pools:
             connections = WAITING_CONNECTIONS if waits else CONNECTIONS
-            pools[waits] = httpx.AsyncClient(
-                timeout=None,  # noqa: S113 -- `send` bounds the whole exchange
+            client = httpx.AsyncClient(
                 limits=httpx.Limits(max_connections=connections, keepalive_expiry=30),
                 trust_env=False,
                 follow_redirects=False,
                 verify=self._tls or True,
             )
+            pools[waits] = _Pool(client, asyncio.Semaphore(connections))
         return pools[waits]
 
     async def close(self) -> None:
         """Close the pools of the running loop."""
         pools = self._pools.pop(asyncio.get_running_loop(), {})
         for pool in pools.values():
-            await pool.aclose()
+            await pool.client.aclose()
 
 
 class SyncClient:
@@ -175,6 +207,12 @@ class SyncClient:
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+
+def _forget(task: asyncio.Task[Raw]) -> None:
+    _open.discard(task)
+    if not task.cancelled():
+        task.exception()  # seen: its caller may have left
 
 
 def _broken(error: httpx.HTTPError) -> ServiceUnreachableError:

@@ -55,7 +55,8 @@ class NoDecisionError(HookError):
     """There is no decision to act on, so nothing may run.
 
     `unreached` is true only where the service was down or refused the credential: the two
-    cases in which observe mode runs the call and counts it.
+    cases in which observe mode runs the call and counts it. `unsure` is true where the service
+    may have decided and only its answer is missing.
     """
 
     code: ClassVar[str] = "hook.no_decision"
@@ -64,6 +65,7 @@ class NoDecisionError(HookError):
     again: ClassVar[Again] = Again.LATER
     unreached: ClassVar[bool] = False
     retryable: ClassVar[bool] = False
+    unsure: bool = False
 
     def __init__(self, detail: str = "", *, code: str = "", solution: str = "") -> None:
         super().__init__(detail or self.title)
@@ -73,12 +75,8 @@ class NoDecisionError(HookError):
 
 
 class ServiceUnreachableError(NoDecisionError):
-    """Down, late, cut off, or unable to decide (5xx).
+    """Down, late, cut off, or unable to decide (5xx)."""
 
-    `unsure` where the service may have decided and only its answer is missing.
-    """
-
-    unsure: bool = False
     code = "hook.service_unreachable"
     title = "The authorization service could not decide in time"
     solution = "Wait and ask again; if it lasts, tell the operator of the service."

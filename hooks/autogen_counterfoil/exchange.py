@@ -76,8 +76,7 @@ class Tries:
         Raises:
             NoDecisionError: this was the last one; unsure if one of them was.
         """
-        if isinstance(error, ServiceUnreachableError):
-            self.unsure = error.unsure = self.unsure or error.unsure
+        self.unsure = error.unsure = self.unsure or error.unsure
         if not error.retryable or self.made >= len(PAUSES_SECONDS):
             raise error
         self.made += 1
@@ -123,11 +122,13 @@ def _problem(raw: Raw) -> NoDecisionError:
         kind = CredentialRejectedError
     elif raw.status == _BUSY or (raw.status == _CONFLICT and code == IN_PROGRESS):
         kind = BusyError
-    problem_error = kind(detail, code=code, solution=solution)
-    if isinstance(problem_error, ServiceUnreachableError):
+    error = kind(detail, code=code, solution=solution)
+    if kind is ServiceUnreachableError:
         # Without policy nothing was decided. A ledger that was late may yet have recorded.
-        problem_error.unsure = not code.startswith("policy.")
-    return problem_error
+        error.unsure = not code.startswith("policy.")
+    elif kind is BusyError:
+        error.unsure = raw.status == _CONFLICT  # the first try is still being decided
+    return error
 
 
 def checked_url(url: str, *, insecure_http: bool) -> str:

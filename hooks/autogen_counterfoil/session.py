@@ -15,7 +15,7 @@ from autogen_counterfoil.credentials import DelegationToken, TokenBook
 from autogen_counterfoil.errors import (
     AnswerNotTrustedError,
     CredentialRejectedError,
-    ServiceUnreachableError,
+    NoDecisionError,
 )
 from autogen_counterfoil.exchange import Exchange
 from autogen_counterfoil.outcomes import Outbox, Outcome, not_run
@@ -160,7 +160,7 @@ class Session:
                 raise CancelledRunError
             answered = True
             return task.result()
-        except ServiceUnreachableError as error:
+        except NoDecisionError as error:
             if error.unsure and closes:
                 self._carried[action.id] = asyncio.create_task(
                     self._carry(action, token, _until_answered(ask))
@@ -168,7 +168,8 @@ class Session:
             raise
         finally:
             if not answered:
-                self._carried[action.id] = asyncio.create_task(self._carry(action, token, task))
+                asking = _to_its_end(task, ask)
+                self._carried[action.id] = asyncio.create_task(self._carry(action, token, asking))
 
     async def _carry(
         self, action: Action, token: DelegationToken, asking: Awaitable[Answer]
@@ -198,7 +199,8 @@ class Session:
         """Send every report, within the time. What is left counts as lost."""
         end = asyncio.get_running_loop().time() + within_seconds
         if self._carried:
-            _, late = await asyncio.wait(list(self._carried.values()), timeout=within_seconds)
+            # the senders work meanwhile; half of the time is theirs alone
+            _, late = await asyncio.wait(list(self._carried.values()), timeout=within_seconds / 2)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -253,9 +255,24 @@ async def _until_answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
         await asyncio.sleep(pause)
         try:
             return await ask()
-        except ServiceUnreachableError:
-            continue
+        except NoDecisionError as error:
+            if not error.retryable:
+                raise
     return await ask()
+
+
+async def _to_its_end(asking: Awaitable[Answer], ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Wait for a question that was put already, and put it again where its answer was lost.
+
+    Raises:
+        NoDecisionError: there is no answer.
+    """
+    try:
+        return await asking
+    except NoDecisionError as error:
+        if not error.unsure:
+            raise
+    return await _until_answered(ask)
 
 
 def _segment(identifier: str) -> str:

@@ -81,6 +81,9 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "answer_lost":
             self.close_connection = True
             return
+        if fault == "recorded_busy":
+            self._reply(409, {"code": "request.idempotency_conflict", "title": "still running"})
+            return
         if fault == "recorded_late":
             self._reply(503, {"code": "ledger.unavailable", "title": "not in time"})
             return

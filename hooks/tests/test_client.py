@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from autogen_core import CancellationToken
 
 from autogen_counterfoil import Guard, guard_tools
 from autogen_counterfoil.canonical import canonical
-from autogen_counterfoil.client import AsyncClient, SyncClient
+from autogen_counterfoil.client import CONNECTIONS, AsyncClient, SyncClient
 from autogen_counterfoil.errors import (
     AnswerNotTrustedError,
     BusyError,
@@ -190,3 +191,27 @@ async def test_last_receipt_travels_with_the_next_call(
     assert "=" not in header
     assert text == canonical(receipt)
     assert json.loads(text) == receipt
+
+
+async def test_pool_answers_again_after_many_requests_ran_out_of_time(sim: Simulator) -> None:
+    # httpcore gives a connection to a request whose caller leaves at that moment, and loses it
+    sim.default = "allow"
+    client = AsyncClient(sim.url)
+    sim.fault, sim.late_seconds = "late", 0.5
+    dice = random.Random(1)  # noqa: S311 -- a seed to repeat, not a secret
+
+    async def late(n: int) -> None:
+        with pytest.raises(ServiceUnreachableError):
+            await client.send(exchange(f"late_{n}"), deadline_seconds=dice.uniform(0.05, 0.4))
+
+    for first in range(0, 30 * CONNECTIONS, 5 * CONNECTIONS):
+        await asyncio.gather(*(late(first + n) for n in range(5 * CONNECTIONS)))
+    sim.fault = None
+    answer = read_answer(await client.send(exchange("control"), deadline_seconds=20))
+    assert answer.effect == "allow"
+    await asyncio.sleep(1)  # tries that their callers left end by themselves
+    ((pool,),) = [list(pools.values()) for pools in client._pools.values()]
+    core: Any = vars(pool.client._transport)["_pool"]
+    assert not core._requests
+    assert all(connection.is_idle() for connection in core.connections), "a connection is lost"
+    await client.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from autogen_core import CancellationToken
 
 from autogen_counterfoil import Guard, protect
 from autogen_counterfoil.outcomes import Outbox
@@ -49,6 +50,48 @@ async def test_allow_whose_answer_is_lost_is_closed_as_not_executed(
     assert [said["status"] for said in reports.values()] == ["not_executed", "ok"]
     assert len(sim.answers) == 2, "the same key was taken for another action"
     assert session.outbox.lost == 0
+
+
+async def test_first_try_that_was_still_being_decided_is_closed_too(
+    sim: Simulator, token: Token
+) -> None:
+    ran = Ran()
+    sim.default = "allow"
+    faults = iter(["recorded_busy"] * 4)
+    sim.fault = lambda path: next(faults, None) if path == "/authorize" else None
+    guard = Guard(sim.url, deadline_seconds=20)
+    async with guard.session(token=token, task="t"):
+        ((_, is_error),) = results(await protect(wiping(ran), guard).run(task="t"))
+    assert (ran, is_error) == ([], True)
+    assert [said["status"] for said in sim.outcomes.values()] == ["not_executed"]
+
+
+async def test_cancelled_call_whose_answer_is_lost_is_closed_too(
+    sim: Simulator, token: Token
+) -> None:
+    ran = Ran()
+    sim.default = "allow"
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    faults = iter(["answer_lost"] * 4)
+
+    def fault(path: str) -> str | None:
+        if path == "/authorize":
+            loop.call_soon_threadsafe(asked.set)
+            return next(faults, None)
+        return None
+
+    sim.fault = fault
+    guard = Guard(sim.url, deadline_seconds=20)
+    cancellation = CancellationToken()
+    async with guard.session(token=token, task="t"):
+        agent = protect(wiping(ran), guard)
+        running = asyncio.create_task(agent.run(task="t", cancellation_token=cancellation))
+        await asked.wait()
+        cancellation.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert ran == []
+    assert [said["status"] for said in sim.outcomes.values()] == ["not_executed"]
 
 
 async def test_approval_that_was_opened_unheard_is_withdrawn(sim: Simulator, token: Token) -> None:
