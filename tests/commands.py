@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from counterfoil.core.actions.contract import DEFAULT_LIMITS, Limits, interpret
 from counterfoil.core.actions.registry import FAMILIES
-from counterfoil.core.model import Command, Interpretation, Operation, Resource
+from counterfoil.core.model import Command, Interpretation, Operation, Resource, Snapshot
 
 ORDERS = Resource(
     type="postgresql",
@@ -39,13 +39,16 @@ spec:
 """
 
 
-def sql_command(sql: str, resource: Resource | None = ORDERS) -> Command:
+def sql_command(
+    sql: str, resource: Resource | None = ORDERS, catalogue: Snapshot | None = None
+) -> Command:
     return Command(
         family="database",
         tool="run_sql",
         arguments={"database": "orders", "sql": sql},
         command_argument="sql",
         resource=resource,
+        catalogue=catalogue,
     )
 
 
@@ -59,8 +62,10 @@ def manifest_command(manifest: str, resource: Resource | None = MAIN) -> Command
     )
 
 
-def read_sql(sql: str, limits: Limits = DEFAULT_LIMITS) -> Interpretation:
-    return interpret(sql_command(sql), FAMILIES, limits)
+def read_sql(
+    sql: str, limits: Limits = DEFAULT_LIMITS, catalogue: Snapshot | None = None
+) -> Interpretation:
+    return interpret(sql_command(sql, catalogue=catalogue), FAMILIES, limits)
 
 
 def read_manifest(manifest: str) -> Interpretation:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pg8000.native  # type: ignore[import-untyped]  # has no annotations
 
+from commands import read_sql
+from counterfoil.catalogues.postgresql import snapshot
+from counterfoil.catalogues.seal import digest_of
 from counterfoil.core.actions.database.answer import SESSION
-from counterfoil.core.model import Interpretation, JsonValue, Permission
+from counterfoil.core.model import Interpretation, JsonValue, Permission, Snapshot
 from counterfoil.core.renderings.postgresql import Right, parse_back, render, rights
 from servers import postgresql
 from sql_jobs import OWNED, SET_UP
@@ -31,6 +35,11 @@ class Target:
     def version(self) -> str:
         """The server's own version."""
         return str(self.server.run("SHOW server_version")[0][0])
+
+    def catalogue(self) -> Snapshot:
+        """The database's catalogue, as it is now."""
+        body = json.dumps(snapshot(lambda query: list(self.server.run(query) or []))).encode()
+        return Snapshot(digest=digest_of(body), taken_at="2026-11-24T03:10:00Z", body=body)
 
     def attempt(self, permissions: Sequence[Permission], text: str) -> str | None:
         """Run `text` as a role that holds the permissions; the SQLSTATE of a refusal, or None."""
@@ -129,3 +138,61 @@ def uncovered(wanted: frozenset[Right], held: frozenset[Right]) -> int:
         return right in held or whole in held or whole._replace(action="owner") in held
 
     return sum(not implied(right) for right in wanted)
+
+
+NEIGHBOURS = 2
+
+
+@dataclass
+class Job:
+    """A text as it runs, and the permissions that were read from it."""
+
+    text: str
+    permissions: list[Permission]
+    coarse: bool = False
+
+    @classmethod
+    def of(cls, text: str, catalogue: Snapshot | None = None) -> Job:
+        reading = read_sql(text, catalogue=catalogue)
+        assert not reading.uncertain, (text, reading.uncertain)
+        assert reading.execute is not None
+        coarse = any(item.details.get("coarse") for item in reading.operations)
+        return cls(str(reading.execute.arguments["sql"]), all_of(reading), coarse)
+
+    def neighbours(self, others: Sequence[Job]) -> list[Job]:
+        """The jobs that need the least more than this one holds."""
+        held = single(self.permissions)
+        missing = [uncovered(single(other.permissions), held) for other in others]
+        further = sorted((more, place) for place, more in enumerate(missing) if more)
+        return [others[place] for _, place in further[:NEIGHBOURS]]
+
+
+@dataclass
+class Found:
+    """What one job showed."""
+
+    state: str | None
+    not_necessary: list[str] = field(default_factory=list)
+    open_neighbours: list[str] = field(default_factory=list)
+    removals: int = 0
+    neighbours: int = 0
+
+    @property
+    def exact(self) -> bool:
+        """It ran, each right was necessary, and its neighbours stayed closed."""
+        closed = not self.not_necessary and not self.open_neighbours
+        return self.state is None and closed
+
+
+def prove(orders: Target, job: Job, others: Sequence[Job]) -> Found:
+    """Run a job with its permissions, with each set that is one less, and its neighbours."""
+    found = Found(orders.attempt(job.permissions, job.text))
+    for fewer in weaker(job.permissions):
+        found.removals += 1
+        if orders.attempt(fewer, job.text) not in NOT_SEEN:
+            found.not_necessary.append(str([p for p in job.permissions if p not in fewer]))
+    for other in job.neighbours(others):
+        found.neighbours += 1
+        if orders.attempt(job.permissions, other.text) not in NOT_SEEN:
+            found.open_neighbours.append(other.text)
+    return found

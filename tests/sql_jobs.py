@@ -34,6 +34,7 @@ SET_UP = """
     CREATE INDEX invoices_made ON public.invoices (made);
     INSERT INTO public.customers VALUES (1, 'Ada', 'eu', 'a@x'), (2, 'Bob', 'us', 'b@x');
     INSERT INTO public.invoices (id, customer, total, y, made, data) VALUES (1, 1, 10, 2, '2026-01-01', '{"a": 1}'), (2, 2, 20, 3, '2026-02-01', '{}');
+    INSERT INTO public.logs (line) VALUES ('x');
     INSERT INTO sales.prices VALUES (1, 5, '2026-01-01'), (2, 6, '2026-01-01');
     INSERT INTO sales.stock VALUES (1, 'a', 5);
     INSERT INTO hr.staff VALUES (1, NULL, 'Eve', 9, now()), (2, 1, 'Dan', 5, now());
@@ -260,5 +261,51 @@ TEXTS = (
     "SELECT id FROM public.customers; SELECT name FROM public.customers; SELECT id FROM public.invoices",
     "CREATE SEQUENCE public.counter; CREATE TABLE public.counted (id int DEFAULT nextval('public.counter')); INSERT INTO public.counted DEFAULT VALUES",
 )
+
+WITH_CATALOGUE = (
+    "SELECT * FROM public.customers",
+    "SELECT c.* FROM customers c JOIN invoices i ON i.customer = c.id",
+    "SELECT count(*) FROM public.customers",
+    "SELECT 1 FROM public.invoices",
+    "SELECT c FROM public.customers c",
+    "SELECT region, total FROM customers, invoices WHERE customer = customers.id",
+    'SELECT name, amount FROM public.customers JOIN sales."Order Lines" USING (id)',
+    "SELECT * FROM sales.prices NATURAL JOIN sales.stock",
+    "SELECT item, place FROM sales.prices NATURAL LEFT JOIN sales.stock WHERE price > 1",
+    "SELECT x.id FROM (SELECT * FROM public.customers) x",
+    "WITH c AS (SELECT * FROM public.customers) SELECT c.region FROM c",
+    "SELECT upper(region) AS big FROM public.customers GROUP BY big",
+    "SELECT (SELECT total) FROM public.invoices",
+    "SELECT id FROM public.events FOR UPDATE",
+    "SELECT * FROM public.looks",
+    "SELECT a, b FROM public.alone AS t (a, b)",
+    "TABLE sales.prices",
+    "COPY public.events TO STDOUT",
+    "INSERT INTO public.empty VALUES (1)",
+    "INSERT INTO public.customers VALUES (9, 'x'), (10, 'y')",
+    "INSERT INTO public.customers SELECT id, name FROM hr.staff WHERE id > 100",
+    "INSERT INTO public.events DEFAULT VALUES",
+    "INSERT INTO public.logs (line) VALUES ('x')",
+    "INSERT INTO logs (id, line) VALUES (DEFAULT, 'x'), (7, 'y')",
+    "INSERT INTO public.logs (id, line) VALUES (7, 'x')",
+    "INSERT INTO public.customers (id, name) VALUES (1, 'x') ON CONFLICT ON CONSTRAINT customers_pkey DO UPDATE SET name = excluded.name",
+    "UPDATE public.logs SET id = DEFAULT WHERE line = 'x'",
+    "DELETE FROM public.alone WHERE id = 1 RETURNING *",
+    "TRUNCATE public.logs RESTART IDENTITY",
+    "TRUNCATE public.customers CASCADE",
+    "CREATE TABLE public.fresh (customer int REFERENCES public.customers)",
+    "CREATE TABLE public.fresh (m public.mood, n mood[])",
+    "SELECT 'ok'::public.mood",
+    "CREATE OR REPLACE VIEW public.looks AS SELECT id, total FROM public.invoices",
+    "CREATE OR REPLACE VIEW public.fresh AS SELECT id FROM public.customers",
+    "REFRESH MATERIALIZED VIEW public.sums",
+    "DROP INDEX public.invoices_made",
+    "ALTER INDEX invoices_made RENAME TO made_index",
+    "REINDEX INDEX public.invoices_made",
+    "COMMENT ON INDEX public.invoices_made IS 'i'",
+    "ALTER SEQUENCE public.logs_id_seq RESTART",
+    "MERGE INTO public.logs l USING public.customers c ON l.id = c.id WHEN NOT MATCHED THEN INSERT (line) VALUES (c.name)",
+)
+"""Jobs whose exact columns and rights only a catalogue tells."""
 
 JOBS = (*READS, *WRITES, *SHAPES, *TEXTS)

@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 from flask import Blueprint
 
+from counterfoil.catalogues.store import CatalogueStore
 from counterfoil.config import Config
 from counterfoil.core.catalog import ArgumentsCheck, Catalog
 from counterfoil.core.grant import GrantTerms
@@ -42,7 +43,7 @@ from counterfoil.keys import jwks_document, load_grant_key
 from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
-from counterfoil.ports import Health, SingleUse
+from counterfoil.ports import Clock, Health, SingleUse
 from counterfoil.reading.pool import ReaderPool
 from counterfoil.resources import packaged
 from counterfoil.schemas_registry import SchemaRegistry, arguments_check
@@ -151,7 +152,7 @@ def build_adapters(config: Config) -> Adapters:
         ids=RandomIds(),
         schemas=SchemaRegistry.load(packaged("schemas")),
         identity=Verifier(config, _proofs(config, clock, ledger)),
-        reader=ReaderPool(monotonic=clock.monotonic),
+        reader=ReaderPool(catalogues=build_catalogues(config, clock), monotonic=clock.monotonic),
         policy=OpaEngine(config),
         signer=Es256Signer(load_grant_key(config.keys.directory)),
         ledger=ledger,
@@ -165,6 +166,16 @@ def _proofs(config: Config, clock: SystemClock, spent: SingleUse) -> ProofVerifi
         monotonic=clock.monotonic,
         leeway_seconds=config.identity.leeway_seconds,
         timeout_seconds=config.ledger.timeout_ms / 1000,
+    )
+
+
+def build_catalogues(config: Config, clock: Clock) -> CatalogueStore:
+    """The snapshots of resources that commands are read by."""
+    return CatalogueStore(
+        config.catalogue.directory,
+        config.keys.directory,
+        max_age_seconds=config.catalogue.max_age_seconds,
+        clock=clock,
     )
 
 

@@ -15,6 +15,7 @@ from counterfoil.config_findings import config_schema, finding, findings_of
 from counterfoil.config_model import (
     DELEGATION_JWKS_FILE,
     DEVELOPMENT_ISSUER,
+    CatalogueConfig,
     Config,
     GrantConfig,
     IdentityConfig,
@@ -31,6 +32,7 @@ from counterfoil.errors import ConfigError
 __all__ = [
     "DEFAULT_FILE",
     "DEVELOPMENT_ISSUER",
+    "CatalogueConfig",
     "Config",
     "GrantConfig",
     "IdentityConfig",

@@ -13,6 +13,7 @@ from counterfoil.config_findings import finding, schema_finding
 from counterfoil.config_identity import oidc_findings, oidc_issuer
 from counterfoil.config_model import (
     DEVELOPMENT_ISSUER,
+    CatalogueConfig,
     Config,
     GrantConfig,
     IdentityConfig,
@@ -94,6 +95,7 @@ def build(
             reserve_bytes=ledger["reserve_bytes"],
         ),
         keys=KeysConfig(directory=base / read.section("keys")["directory"]),
+        catalogue=_catalogue(read, base),
         identity=_identity(read, base),
         grant=_grant(read, server["listen"]),
         roles=tuple(_role(entry) for entry in read.entries("role")),
@@ -153,6 +155,11 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _catalogue(read: Defaults, base: Path) -> CatalogueConfig:
+    section = read.section("catalogue")
+    return CatalogueConfig(**{**section, "directory": base / section["directory"]})
 
 
 def _identity(read: Defaults, base: Path) -> IdentityConfig:

@@ -87,6 +87,14 @@ class RemoteProvider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueConfig:
+    """`[catalogue]`: where snapshots of resources lie, and how old one may be."""
+
+    directory: Path
+    max_age_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OidcIssuer:
     """One `[[identity.oidc]]`: how its claims are read, and what verifies its tokens.
 
@@ -142,6 +150,7 @@ class Config:
     policy: PolicyConfig
     ledger: LedgerConfig
     keys: KeysConfig
+    catalogue: CatalogueConfig
     identity: IdentityConfig
     grant: GrantConfig
     roles: tuple[RoleEntry, ...]

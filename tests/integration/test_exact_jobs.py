@@ -2,36 +2,27 @@
 
 On a real server, where PUBLIC holds nothing: a fresh role gets exactly what was read from the
 job's text. It runs. With any one right, or any one column of one right, less it fails; and
-of all the other jobs, the two that need the least more are refused.
+of all the other jobs, the two that need the least more are refused. Once as without a
+catalogue, once by the catalogue of the server itself, which tells what the text does not.
 
 A tenth of the jobs runs here, all of them in `make prove`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from commands import read_sql
-from counterfoil.core.model import Permission
+from commands import codes, read_sql
+from counterfoil.core.model import Snapshot
 from evidence import record
-from exactness import (
-    DENIED,
-    NOT_SEEN,
-    Target,
-    all_of,
-    single,
-    target,
-    uncovered,
-    weaker,
-)
-from sql_jobs import JOBS
+from exactness import DENIED, NEIGHBOURS, Found, Job, Target, prove, target, weaker
+from sql_jobs import JOBS, WITH_CATALOGUE
 
-TENTH = JOBS[::10]
-NEIGHBOURS = 2
+BOTH = (*WITH_CATALOGUE, *JOBS)
+EVERY = [Job.of(text) for text in JOBS]
 
 
 @pytest.fixture(scope="module")
@@ -40,97 +31,82 @@ def orders() -> Iterator[Target]:
         yield made
 
 
-@dataclass
-class Job:
-    """A text as it runs, and the permissions that were read from it."""
-
-    text: str
-    permissions: list[Permission]
-
-    @classmethod
-    def of(cls, text: str) -> Job:
-        reading = read_sql(text)
-        assert not reading.uncertain, (text, reading.uncertain)
-        assert reading.execute is not None
-        return cls(str(reading.execute.arguments["sql"]), all_of(reading))
-
-    def neighbours(self) -> list[Job]:
-        """The jobs that need the least more than this one holds."""
-        held = single(self.permissions)
-        missing = [(uncovered(single(other.permissions), held), other) for other in EVERY]
-        further = sorted(
-            ((more, place) for place, (more, _) in enumerate(missing) if more),
-        )
-        return [EVERY[place] for _, place in further[:NEIGHBOURS]]
+@pytest.fixture(scope="module")
+def catalogue(orders: Target) -> Snapshot:
+    return orders.catalogue()
 
 
-EVERY = [Job.of(text) for text in JOBS]
+def check(orders: Target, job: Job, others: Sequence[Job]) -> None:
+    found = prove(orders, job, others)
+    removals = sum(1 for _ in weaker(job.permissions))
+    assert found == Found(None, removals=removals, neighbours=NEIGHBOURS), job.text
 
 
-@dataclass
-class Found:
-    """What one job showed."""
-
-    state: str | None
-    not_necessary: list[str] = field(default_factory=list)
-    open_neighbours: list[str] = field(default_factory=list)
-    removals: int = 0
-    neighbours: int = 0
-
-
-def prove(orders: Target, job: Job) -> Found:
-    found = Found(orders.attempt(job.permissions, job.text))
-    for fewer in weaker(job.permissions):
-        found.removals += 1
-        if orders.attempt(fewer, job.text) not in NOT_SEEN:
-            found.not_necessary.append(str([p for p in job.permissions if p not in fewer]))
-    for other in job.neighbours():
-        found.neighbours += 1
-        if orders.attempt(job.permissions, other.text) not in NOT_SEEN:
-            found.open_neighbours.append(other.text)
-    return found
-
-
-@pytest.mark.parametrize("text", TENTH)
+@pytest.mark.parametrize("text", JOBS[::10])
 def test_a_jobs_permissions_suffice_and_each_is_necessary(orders: Target, text: str) -> None:
-    assert prove(orders, Job.of(text)) == Found(
-        None, removals=sum(1 for _ in weaker(Job.of(text).permissions)), neighbours=NEIGHBOURS
-    )
+    check(orders, Job.of(text), EVERY)
+
+
+@pytest.mark.parametrize("text", BOTH[::10])
+def test_with_a_catalogue_they_are_exact_to_the_column(
+    orders: Target, catalogue: Snapshot, text: str
+) -> None:
+    job = Job.of(text, catalogue)
+    assert not job.coarse
+    check(orders, job, EVERY)
+
+
+@pytest.mark.parametrize("text", WITH_CATALOGUE)
+def test_without_a_catalogue_such_a_job_is_coarser_or_doubtful_and_says_so(
+    catalogue: Snapshot, text: str
+) -> None:
+    without, informed = read_sql(text), read_sql(text, catalogue=catalogue)
+    assert not informed.uncertain
+    assert informed.catalogue == {"digest": catalogue.digest, "taken_at": catalogue.taken_at}
+    assert without.catalogue is None
+    if not codes(without):
+        assert without.required != informed.required or any(
+            item.details.get("assumes") for item in without.operations
+        )
 
 
 def test_the_proof_notices_one_right_too_few_and_one_too_many(orders: Target) -> None:
     job = Job.of("SELECT id, total FROM public.invoices WHERE id = 1")
     fewer = next(weaker(job.permissions))
-    assert prove(orders, Job(job.text, fewer)).state in DENIED
+    assert prove(orders, Job(job.text, fewer), EVERY).state in DENIED
     more = [*job.permissions, *Job.of("DELETE FROM public.empty").permissions]
-    found = prove(orders, Job(job.text, more))
+    found = prove(orders, Job(job.text, more), EVERY)
     assert found.state is None
     assert len(found.not_necessary) >= 1
 
 
-@pytest.mark.prove
-def test_every_job_is_exact(orders: Target) -> None:
-    results = {job.text: prove(orders, job) for job in EVERY}
-    wrong: dict[str, Any] = {
-        text: vars(found)
-        for text, found in results.items()
-        if found.state is not None or found.not_necessary or found.open_neighbours
+def counted(results: Mapping[str, Found]) -> dict[str, Any]:
+    found = results.values()
+    return {
+        "jobs": len(results),
+        "sufficient": sum(item.state is None for item in found),
+        "removals": sum(item.removals for item in found),
+        "removals_refused": sum(item.removals - len(item.not_necessary) for item in found),
+        "neighbours": sum(item.neighbours for item in found),
+        "neighbours_refused": sum(item.neighbours - len(item.open_neighbours) for item in found),
+        "wrong": {text: vars(item) for text, item in results.items() if not item.exact},
     }
+
+
+@pytest.mark.prove
+def test_every_job_is_exact(orders: Target, catalogue: Snapshot) -> None:
+    plain = counted({job.text: prove(orders, job, EVERY) for job in EVERY})
+    known = [Job.of(text, catalogue) for text in BOTH]
+    informed = counted({job.text: prove(orders, job, EVERY) for job in known})
+    informed["coarse"] = sum(job.coarse for job in known)
     record(
         "sql_exactness",
         "jobs run on PostgreSQL by fresh roles that hold exactly the permissions read from them",
         server=orders.version(),
-        jobs=len(results),
-        sufficient=sum(found.state is None for found in results.values()),
-        removals=sum(found.removals for found in results.values()),
-        removals_refused=sum(
-            found.removals - len(found.not_necessary) for found in results.values()
-        ),
-        neighbours=sum(found.neighbours for found in results.values()),
-        neighbours_refused=sum(
-            found.neighbours - len(found.open_neighbours) for found in results.values()
-        ),
-        wrong=wrong,
+        without_catalogue=plain,
+        with_catalogue=informed,
     )
-    assert not wrong
-    assert len(results) >= 200
+    assert not plain["wrong"]
+    assert not informed["wrong"]
+    assert not informed["coarse"]
+    assert plain["jobs"] >= 200

@@ -31,6 +31,7 @@ _COMMANDS: dict[str, str] = {
     "policy": "test, check and build the Rego policy",
     "approvals": "read and answer what waits for a person",
     "explain": "say what would be decided about an action, and why; records nothing",
+    "resource": "take a snapshot of a resource, or find what everybody may do there",
     "trail": "show the whole story of one decision, or what observe mode let run",
     "verify": "check a ledger, trusting nothing but its public key",
 }

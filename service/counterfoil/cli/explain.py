@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import orjson
 
-from counterfoil.app import build_catalog
+from counterfoil.app import build_catalog, build_catalogues
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.explain_text import printed
 from counterfoil.cli.explain_token import explain_token
@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_USAGE
     # The reader's children are tied to this thread, and OPA is started before any other runs.
     with local_opa(config.policy, config.server.run_directory / CACHE_FOLDER) as policy:
-        reader = ReaderPool()
+        reader = ReaderPool(catalogues=build_catalogues(config, SystemClock()))
         try:
             explainer = _Explainer(
                 flow=ExplainFlow(

@@ -70,6 +70,11 @@ def uncertain_json(reading: Interpretation) -> list[JsonObject]:
     return found
 
 
+def catalogue_json(reading: Interpretation) -> dict[str, JsonObject]:
+    """The member `catalogue`, where the reading rests on one."""
+    return {} if reading.catalogue is None else {"catalogue": reading.catalogue}
+
+
 def caller_json(caller: Caller) -> dict[str, JsonObject | str | None]:
     """Subject, actor and run as policy reads them."""
     return {

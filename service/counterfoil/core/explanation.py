@@ -18,8 +18,8 @@ def explanation_json(
     Args:
         case: the action as it was read.
         decision: what would be decided.
-        details: also each operation's `details`, and `required`: what the operations need,
-            permitted or not.
+        details: also each operation's `details`, `required`: what the operations need,
+            permitted or not, and the `catalogue` that the reading rests on.
     """
     permitted = decision.effect in PERMITTING
     reading = case.reading
@@ -48,6 +48,7 @@ def explanation_json(
         explained["execute"] = execute
     if details:
         explained["required"] = list(reading.required)
+        explained["catalogue"] = reading.catalogue
     return explained
 
 

@@ -137,14 +137,30 @@ class ActionMapping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A resource's catalogue: a dated snapshot whose seal was verified.
+
+    `digest` names exactly its bytes; `body` is JSON of `schemas/catalogue_<type>.json`.
+    """
+
+    digest: str
+    taken_at: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What an interpreter reads: validated arguments of one mapped tool."""
+    """What an interpreter reads: validated arguments of one mapped tool.
+
+    `catalogue` is what is known of the resource, None where nothing is, or it is stale.
+    """
 
     family: str
     tool: str
     arguments: JsonObject
     command_argument: str | None
     resource: Resource | None
+    catalogue: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,13 +198,17 @@ class Execute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpretation:
-    """An interpreter's answer: certain with operations, or uncertain with codes."""
+    """An interpreter's answer: certain with operations, or uncertain with codes.
+
+    `catalogue` names the snapshot that it rests on: digest and `taken_at`.
+    """
 
     operations: tuple[Operation, ...] = ()
     uncertain: tuple[Uncertainty, ...] = ()
     required: tuple[Permission, ...] = ()
     ambient: tuple[Permission, ...] = ()
     execute: Execute | None = None
+    catalogue: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from counterfoil.core.case import Case, caller_json, operation_json, uncertain_json
+from counterfoil.core.case import (
+    Case,
+    caller_json,
+    catalogue_json,
+    operation_json,
+    uncertain_json,
+)
 from counterfoil.core.model import Caller, JsonObject, JsonValue
 from counterfoil.core.times import rfc3339
 
@@ -28,7 +34,12 @@ def policy_input(
         },
         "resource": None
         if resource is None
-        else {"type": resource.type, "id": resource.id, "location": resource.location},
+        else {
+            "type": resource.type,
+            "id": resource.id,
+            "location": resource.location,
+            **catalogue_json(case.reading),
+        },
         "operations": [operation_json(item) for item in case.reading.operations],
         "uncertain": uncertain_json(case.reading),
         "required": list(case.reading.required),

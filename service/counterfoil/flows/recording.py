@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from counterfoil.core.canonical import canonical_bytes, digest
-from counterfoil.core.case import Case, caller_json, operation_json, reason_json, uncertain_json
+from counterfoil.core.case import (
+    Case,
+    caller_json,
+    catalogue_json,
+    operation_json,
+    reason_json,
+    uncertain_json,
+)
 from counterfoil.core.entry import WORD
 from counterfoil.core.model import Caller, Decision, Grant, JsonObject, JsonValue
 from counterfoil.core.policy_input import context_json
@@ -66,6 +73,7 @@ def decided_event(
             "uncertain": uncertain_json(case.reading),
             "action_digest": case.digest,
             "execute": None if case.reading.execute is None else case.reading.execute.arguments,
+            **catalogue_json(case.reading),
         },
         floats=True,
     )

@@ -16,18 +16,22 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from counterfoil.core.actions.contract import DEFAULT_LIMITS, Limits, interpret, uncertain
 from counterfoil.core.actions.registry import FAMILIES
-from counterfoil.core.model import Command, Interpretation
+from counterfoil.core.model import Command, Interpretation, Snapshot
 from counterfoil.processes import die_with_parent
 from counterfoil.reading.wire import (
     READY,
     Frames,
     Packed,
     frame,
+    held,
     pack_interpretation,
+    unpack_catalogue,
     unpack_command,
 )
 
@@ -85,12 +89,27 @@ def shut() -> None:
 
 def _serve(descriptor: int, progress: mmap.mmap, limits: Limits) -> None:
     frames = Frames()
+    catalogues: dict[str, Snapshot] = {}
     while data := os.read(descriptor, _READ_BYTES):
-        for group in frames.feed(data):
-            _answer(descriptor, progress, limits, group)
+        for message in frames.feed(data):
+            catalogue = unpack_catalogue(message)
+            if catalogue is None:
+                _answer(descriptor, progress, _Reader(limits, catalogues), message)
+            else:
+                held(catalogues, catalogue)
 
 
-def _answer(descriptor: int, progress: mmap.mmap, limits: Limits, group: Packed) -> None:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    limits: Limits
+    catalogues: Mapping[str, Snapshot]
+
+    def read(self, packed: Packed) -> Packed:
+        command = unpack_command(packed, self.catalogues)
+        return pack_interpretation(command, _interpret(command, self.limits))
+
+
+def _answer(descriptor: int, progress: mmap.mmap, reader: _Reader, group: Packed) -> None:
     """Answer a group in order. `progress` holds the index of the item being read.
 
     Answers go out together while they come fast, at once when one takes long, so a slow
@@ -101,16 +120,11 @@ def _answer(descriptor: int, progress: mmap.mmap, limits: Limits, group: Packed)
     last = time.monotonic()
     for index, packed in enumerate(group):
         progress[0] = index
-        answers.append(_read(packed, limits))
+        answers.append(reader.read(packed))
         if index + 1 == len(group) or time.monotonic() - last > _FLUSH_SECONDS:
             _send(descriptor, frame(answers))
             answers = []
             last = time.monotonic()
-
-
-def _read(packed: Packed, limits: Limits) -> Packed:
-    command = unpack_command(packed)
-    return pack_interpretation(command, _interpret(command, limits))
 
 
 def _interpret(command: Command, limits: Limits) -> Interpretation:

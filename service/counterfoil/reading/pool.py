@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from counterfoil.core.actions.contract import (
@@ -21,6 +22,7 @@ from counterfoil.core.actions.contract import (
 )
 from counterfoil.core.model import Command, Interpretation
 from counterfoil.grouping import Grouper
+from counterfoil.ports import Catalogues
 from counterfoil.reading.process import Item, ReaderLost, ReaderProcess
 from counterfoil.reading.wire import WireError, pack_command, part
 
@@ -40,6 +42,7 @@ class ReaderPool:
     Args:
         children: how many groups may be read at once.
         limits: bounds on commands; tests raise them to see a parser die.
+        catalogues: what is known of resources; None: nothing.
         monotonic: the clock that deadlines are readings of.
     """
 
@@ -48,9 +51,11 @@ class ReaderPool:
         children: int = 2,
         *,
         limits: Limits = DEFAULT_LIMITS,
+        catalogues: Catalogues | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
+        self._catalogues = catalogues
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._closed = False
@@ -73,8 +78,9 @@ class ReaderPool:
             if command.family == TOOL_FAMILY:
                 answers[index] = tool_call(command)
                 continue
+            known = self._informed(command)
             try:
-                items.append(Item(index, command, part(pack_command(command)), deadline))
+                items.append(Item(index, known, part(pack_command(known)), deadline))
             except WireError:
                 answers[index] = uncertain("uncertain.too_deep", "the arguments")
         for item, answer in zip(items, self._grouper.call(items, deadline), strict=True):
@@ -84,6 +90,13 @@ class ReaderPool:
                 code = _TIMEOUT if isinstance(answer, TimeoutError) else _FAILED
                 answers[item.index] = uncertain(code)
         return [answers[index] for index in range(len(commands))]
+
+    def _informed(self, command: Command) -> Command:
+        """The command with what is known of its resource now."""
+        if self._catalogues is None or command.resource is None:
+            return command
+        catalogue = self._catalogues.current(command.resource)
+        return command if catalogue is None else replace(command, catalogue=catalogue)
 
     def pids(self) -> list[int]:
         """The process ids of the children that wait for work, the spare last."""

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterfoil.core.actions.contract import Limits
-from counterfoil.core.model import Command, Interpretation
+from counterfoil.core.model import Command, Interpretation, Snapshot
 from counterfoil.reading.wire import (
     Frames,
     Packed,
     WireError,
+    catalogue_frame,
     group_frame,
+    held,
     unpack_interpretation,
 )
 
@@ -65,6 +67,7 @@ class ReaderProcess:
         self._ready = False
         self._timeout = 0.0
         self._frames = Frames()
+        self._catalogues: dict[str, Snapshot] = {}
         page = os.memfd_create("counterfoil-progress")
         ours, theirs = socket.socketpair()
         try:
@@ -103,6 +106,7 @@ class ReaderProcess:
             self._wait_ready(deadline)
             self._progress[0] = NOT_BEGUN
             self._bound(ITEM_SECONDS)
+            self._hand_over(items)
             self._socket.sendall(group_frame([item.part for item in items]))
             while len(answers) < len(items):
                 for group in self._receive(ITEM_SECONDS, deadline):
@@ -112,6 +116,18 @@ class ReaderProcess:
         except (OSError, WireError) as error:
             raise self._lost("uncertain.reader_failed", answers) from error
         return answers
+
+    def _hand_over(self, items: Sequence[Item]) -> None:
+        """Send the catalogues that the child does not hold; each may push another out."""
+        needed = {
+            item.command.catalogue.digest: item.command.catalogue
+            for item in items
+            if item.command.catalogue is not None
+        }
+        while missing := needed.keys() - self._catalogues.keys():
+            for digest in sorted(missing):
+                self._socket.sendall(catalogue_frame(needed[digest]))
+                held(self._catalogues, needed[digest])
 
     @staticmethod
     def _unpack(items: Sequence[Item], group: Packed, answers: list[Interpretation]) -> None:

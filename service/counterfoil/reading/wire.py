@@ -8,7 +8,7 @@ answer must not be able to do anything but be data.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgpack  # type: ignore[import-untyped]  # has no annotations; wrapped here only
@@ -21,16 +21,23 @@ from counterfoil.core.model import (
     JsonValue,
     Operation,
     Resource,
+    Snapshot,
     Uncertainty,
 )
 
 READY: Final = b"\x00\x00\x00\x00"
 """An empty frame: the child has started."""
+CATALOGUE: Final = "catalogue"
+"""The first item of a message that is no group; a command is always a list."""
+MAX_CATALOGUES: Final = 16
+"""How many catalogues a child holds, as many as a group has commands; both sides drop the
+oldest beyond it."""
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 _LENGTH: Final = struct.Struct(">I")
 _BIG_INTEGER: Final = 1  # extension type: MessagePack ends at 64 bits, JSON does not
 
 Packed = list[Any]
+_NONE: Final[Mapping[str, Snapshot]] = {}
 
 
 class WireError(ValueError):
@@ -54,6 +61,26 @@ def framed(body: bytes) -> bytes:
 def group_frame(parts: Sequence[bytes]) -> bytes:
     """A message that is a list of parts encoded before."""
     return framed(msgpack.Packer().pack_array_header(len(parts)) + b"".join(parts))
+
+
+def catalogue_frame(snapshot: Snapshot) -> bytes:
+    """A message that hands a child a catalogue; commands then name it by its digest."""
+    return frame([CATALOGUE, snapshot.digest, snapshot.taken_at, snapshot.body])
+
+
+def held(catalogues: dict[str, Snapshot], snapshot: Snapshot) -> None:
+    """Hold one more. Both sides do the same in the same order, so they hold the same."""
+    catalogues[snapshot.digest] = snapshot
+    if len(catalogues) > MAX_CATALOGUES:
+        del catalogues[next(iter(catalogues))]
+
+
+def unpack_catalogue(message: Packed) -> Snapshot | None:
+    """The catalogue of such a message, None where it is a group of commands."""
+    if not message or message[0] != CATALOGUE:
+        return None
+    _, digest, taken_at, body = message
+    return Snapshot(digest=digest, taken_at=taken_at, body=body)
 
 
 def part(value: Packed) -> bytes:
@@ -127,12 +154,13 @@ def pack_command(command: Command) -> Packed:
         command.arguments,
         command.command_argument,
         None if resource is None else [resource.type, resource.id, resource.location],
+        None if command.catalogue is None else command.catalogue.digest,
     ]
 
 
-def unpack_command(packed: Packed) -> Command:
+def unpack_command(packed: Packed, catalogues: Mapping[str, Snapshot] = _NONE) -> Command:
     """The command of a message part; the issuer's name stays in the worker."""
-    family, tool, arguments, command_argument, resource = packed
+    family, tool, arguments, command_argument, resource, catalogue = packed
     return Command(
         family=family,
         tool=tool,
@@ -141,6 +169,7 @@ def unpack_command(packed: Packed) -> Command:
         resource=None
         if resource is None
         else Resource(type=resource[0], id=resource[1], location=resource[2]),
+        catalogue=None if catalogue is None else catalogues[catalogue],
     )
 
 
@@ -160,6 +189,7 @@ def pack_interpretation(command: Command, reading: Interpretation) -> Packed:
         reading.required,
         reading.ambient,
         packed_execute,
+        reading.catalogue,
     ]
 
 
@@ -170,13 +200,14 @@ def unpack_interpretation(command: Command, packed: Packed) -> Interpretation:
         WireError: it is no such part.
     """
     try:
-        operations, uncertain, required, ambient, execute = packed
+        operations, uncertain, required, ambient, execute, catalogue = packed
         return Interpretation(
             operations=tuple([_operation(item) for item in operations]),
             uncertain=tuple([_uncertainty(*item) for item in uncertain]),
             required=tuple(required),
             ambient=tuple(ambient),
             execute=None if execute is None else _execute(command, *execute),
+            catalogue=catalogue,
         )
     except (TypeError, ValueError) as error:
         raise WireError("not an interpretation") from error

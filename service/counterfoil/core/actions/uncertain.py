@@ -180,13 +180,13 @@ _SQL: Final = {
         "A rule of the table replaces the statement by others",
         "Ask a person; the catalogue shows the rule named in the details.",
     ),
+    "hidden_code": _E(
+        "A default, check, index or policy of the table calls somebody's own function",
+        "Ask a person; the catalogue shows what it is, named in the details.",
+    ),
     "invoker_view": _E(
         "The view reads with the rights of whoever asks",
         "Write its query out on the tables themselves.",
-    ),
-    "partitions": _E(
-        "The table's partitions would go with it",
-        "Drop each partition by name first, then the table.",
     ),
     "parameter": _E(
         "The statement has parameters whose values are not shown", "Write the values as literals."

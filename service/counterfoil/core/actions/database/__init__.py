@@ -16,15 +16,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
 from counterfoil.core.actions.contract import Limits, Unreadable, command_text
 from counterfoil.core.actions.database.answer import answer
-from counterfoil.core.actions.database.catalogue import Catalogue
+from counterfoil.core.actions.database.catalogue import Catalogue, catalogue_of
 from counterfoil.core.actions.database.changes import ChangeReader
-from counterfoil.core.actions.database.effects import Batch
-from counterfoil.core.actions.database.finish import Effect, connected, finish
+from counterfoil.core.actions.database.effects import Batch, Effect
+from counterfoil.core.actions.database.finish import connected, finish
 from counterfoil.core.actions.database.source import Statement, parse_all
 from counterfoil.core.actions.database.statements import REFUSED, STATEMENTS
 from counterfoil.core.model import Command, Interpretation
@@ -41,11 +42,15 @@ def interpret(command: Command, limits: Limits) -> Interpretation:
     """
     text = command_text(command)
     location, database = _database(command)
-    effects, runs = _understood(text, database, limits, None)
+    catalogue = catalogue_of(command.catalogue)
+    effects, runs = _understood(text, database, limits, catalogue)
     arguments = command.arguments
     if runs != text:
         arguments = {**arguments, command.command_argument or "": runs}
-    return answer(effects, database, location, arguments)
+    reading = answer(effects, database, location, arguments)
+    if catalogue is None:
+        return reading
+    return replace(reading, catalogue={"digest": catalogue.digest, "taken_at": catalogue.taken_at})
 
 
 # Jobs repeat: a text that was read in this database under this catalogue means the same
@@ -94,8 +99,10 @@ def _statement(
         raise Unreadable(code, kind.removesuffix("Stmt"), (start, end))
     reader = ChangeReader(text, database, batch, catalogue)
     read(reader, fields, (start, end))
+    found = finish(reader, (start, end))
+    batch.altered |= reader.altered
     # What touches no object still runs in the database.
-    return finish(reader, (start, end)) or [connected((start, end))]
+    return found or [connected((start, end))]
 
 
 def _written(text: str, batch: Batch) -> str:

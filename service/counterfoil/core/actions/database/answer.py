@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from counterfoil.core.actions.database.effects import OWNER
-from counterfoil.core.actions.database.finish import Effect
+from counterfoil.core.actions.database.effects import OWNER, Effect
 from counterfoil.core.actions.database.source import quoted
 from counterfoil.core.model import (
     Execute,

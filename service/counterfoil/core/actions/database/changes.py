@@ -85,12 +85,32 @@ class ChangeReader(MergeReader):
             select = unwrap(as_node(query), "SelectStmt")
             outputs = self.select(select, level.ctes, level.parent)
             width = None if outputs is None else len(outputs)
-        self.written(nodes(fields, "cols"), use, target, width)
+        listed = self.written(nodes(fields, "cols"), use, target, width)
+        if query is not None:
+            rows = nodes(unwrap(as_node(query), "SelectStmt"), "valuesLists")
+            self._value_defaults(rows, listed, use, target)
         level.sources = [target]
         level.star = None if target.columns is None else list(target.columns)
         conflict = fields.get("onConflictClause")
         if conflict is not None:
             self._conflict(as_node(conflict), fields, target, thing, level)
+
+    def _value_defaults(
+        self, rows: Sequence[Node], listed: Sequence[str], use: Use, target: Source
+    ) -> None:
+        """`DEFAULT` among the VALUES: that column gets its default too."""
+        known = None if target.thing is None else self.relation(target.thing)
+        if known is None:
+            return
+        defaulted = {
+            name
+            for row in rows
+            for name, item in zip(listed, nodes(unwrap(row, "List"), "items"), strict=False)
+            if "SetToDefault" in item
+        }
+        if defaulted:
+            given = [name for name in known.columns if name not in defaulted]
+            self.defaults(given, known, use.location)
 
     def _conflict(
         self, fields: Node, insert: Node, target: Source, thing: Thing, level: Level

@@ -7,7 +7,7 @@ earlier one made belongs to the job, and its owner needs no grant on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -84,6 +84,17 @@ class Thing:
         return (self.schema, self.name)
 
 
+class Effect(NamedTuple):
+    """One operation and the rights that it needs; `columns` None where it names none."""
+
+    thing: Thing
+    verb: str
+    columns: tuple[str, ...] | None
+    span: Span
+    details: dict[str, JsonValue]
+    needs: Sequence[Need]
+
+
 @dataclass(slots=True, eq=False)
 class Batch:
     """What the statements of one text share."""
@@ -91,6 +102,7 @@ class Batch:
     own: set[Key] = field(default_factory=set)
     maybe: set[Key] = field(default_factory=set)  # made unless it was there
     gone: set[Key] = field(default_factory=set)  # dropped or renamed: the name means nothing now
+    altered: set[tuple[str, str]] = field(default_factory=set)  # the catalogue is late for these
     moved: bool = False  # whether any of the three holds anything
     nodes: int = 0
     insertions: list[tuple[int, int, str]] = field(default_factory=list)  # start, end, text

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from counterfoil.core.actions.contract import Unreadable
 from counterfoil.core.actions.database.catalogue import Relation
 from counterfoil.core.actions.database.changes import ChangeReader
-from counterfoil.core.actions.database.effects import SCHEMA, TEMPORARY, Need, Span, Thing, Use
+from counterfoil.core.actions.database.effects import (
+    SCHEMA,
+    TEMPORARY,
+    Effect,
+    Need,
+    Span,
+    Thing,
+    Use,
+)
+from counterfoil.core.actions.database.reach import Reach
 from counterfoil.core.actions.database.source import span_at
 from counterfoil.core.model import JsonValue
 
@@ -32,18 +41,8 @@ server checks no right on it."""
 _WITH_CHILDREN: Final = frozenset({"select", "insert", "update", "delete", "truncate", "lock"})
 _CASCADING: Final = frozenset({"update", "delete"})
 _MADE: Final = frozenset({"create"})
-_READS_ROWS: Final = frozenset({"insert", "update", "delete", "truncate"})
-
-
-class Effect(NamedTuple):
-    """One operation and the rights that it needs; `columns` None where it names none."""
-
-    thing: Thing
-    verb: str
-    columns: tuple[str, ...] | None
-    span: Span
-    details: dict[str, JsonValue]
-    needs: Sequence[Need]
+_ON_ROWS: Final = frozenset({"select", "insert", "update", "delete", "truncate"})
+_VIEWS: Final = frozenset({"view", "materialized_view"})
 
 
 def connected(whole: Span) -> Effect:
@@ -67,7 +66,11 @@ def finish(reader: ChangeReader, whole: Span) -> list[Effect]:
         for verb, use in thing.uses.items()
     ]
     if reader.catalogue is not None:
-        made += _fired(reader, made)
+        reach = Reach(reader)
+        for effect in made:
+            if "explain" not in effect.details:
+                reach.add(effect)
+        made += reach.found
     if len(made) > 1:
         made.sort(key=lambda item: (item.span[0], ORDER.index(item.verb)))
     return made
@@ -77,12 +80,13 @@ def _effect(reader: ChangeReader, thing: Thing, verb: str, use: Use, whole: Span
     known = None
     if reader.catalogue is not None and thing.kind in _RELATIONS:
         known = reader.relation(thing)
+        if known is not None:
+            _judge(reader, thing, verb, use, known)
     details: dict[str, JsonValue] = dict(use.details) if use.details else {}
     columns, coarse = _columns(verb, use, thing, known)
     if coarse:
         details["coarse"] = True
     if known is not None:
-        _judge(reader, thing, verb, use, known)
         if known.row_security:
             details["row_security"] = True
     elif verb not in _MADE and not thing.own and thing.kind in _ASSUMED:
@@ -164,38 +168,28 @@ def _granted(reader: ChangeReader, thing: Thing, need: Need) -> bool:
 
 
 def _judge(reader: ChangeReader, thing: Thing, verb: str, use: Use, known: Relation) -> None:
-    """What the catalogue shows of the relation itself."""
-    if known.kind in {"view", "materialized_view"}:
+    """What the catalogue shows of the relation itself.
+
+    Raises:
+        Unreadable: a rule, a view or somebody's function does what nobody can tell.
+    """
+    if known.kind in _VIEWS and thing.kind == "table":
         thing.kind = known.kind
-    if verb in _READS_ROWS | {"select"} and known.rules:
-        raise _doubt(reader, "uncertain.sql_rule", known.rules[0], use)
-    if known.kind == "view" and known.security_invoker and verb == "select" and use.needs is None:
-        raise _doubt(reader, "uncertain.sql_invoker_view", thing.name, use)
-    if known.kind == "view" and verb in _READS_ROWS and known.triggers:
+    if verb not in _ON_ROWS:
         return
-    if verb == "drop" and known.partitions:
-        raise _doubt(reader, "uncertain.sql_partitions", thing.name, use)
+    if known.rules:
+        raise _doubt(reader, "uncertain.sql_rule", known.rules[0], use)
+    if known.code:
+        raise _doubt(reader, "uncertain.sql_hidden_code", known.code[0], use)
+    if known.kind == "view":
+        if known.security_invoker and use.needs is None:
+            raise _doubt(reader, "uncertain.sql_invoker_view", thing.name, use)
+        reads: list[JsonValue] = [
+            {"schema": schema, "name": name, "columns": list(columns)}
+            for (schema, name), columns in known.reads.items()
+        ]
+        use.note(view={"owner": known.owner, "reads": reads})
 
 
 def _doubt(reader: ChangeReader, code: str, detail: str, use: Use) -> Unreadable:
     return reader.doubt(code, detail, use.location)
-
-
-def _fired(reader: ChangeReader, made: list[Effect]) -> list[Effect]:
-    """Triggers that fire: each runs a function, as the job, or as its owner."""
-    found: list[Effect] = []
-    for effect in made:
-        thing = effect.thing
-        known = reader.relation(thing) if thing.kind in _RELATIONS else None
-        if known is None or "explain" in effect.details:
-            continue
-        for trigger in known.triggers:
-            if effect.verb in trigger.events:
-                identity: dict[str, JsonValue] = {
-                    "table": thing.name,
-                    "function": ".".join(trigger.function),
-                }
-                fired = Thing("trigger", thing.schema, trigger.name, identity=identity)
-                details: dict[str, JsonValue] = {"on": effect.verb}
-                found.append(Effect(fired, "fire", None, effect.span, details, ()))
-    return found

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from counterfoil.core.actions.database.catalogue import Relation
 from counterfoil.core.actions.database.effects import Thing, Use
 from counterfoil.core.actions.database.queries import QueryReader
 from counterfoil.core.actions.database.scopes import Level, Source
+from counterfoil.core.actions.database.sequences import sequence_default
 from counterfoil.core.actions.database.source import checked_name
 from counterfoil.core.actions.database.tree import (
     Node,
@@ -48,31 +50,50 @@ class MergeReader(QueryReader):
             raise self.doubt("uncertain.sql_construct", "target")
         return source, source.thing
 
-    def written(self, items: Sequence[Node], use: Use, target: Source, width: int | None) -> None:
+    def written(
+        self, items: Sequence[Node], use: Use, target: Source, width: int | None
+    ) -> list[str]:
         """The columns of an INSERT: those listed, else the first `width` of the table.
 
         `width` is None where it is not known, 0 for DEFAULT VALUES, which need any one.
         """
-        for item in items:
-            column = unwrap(item, "ResTarget")
-            closed("column", column, _COLUMN)  # `c[1]`, `c.f`: parts of a column
-            use.columns.add(checked_name(word(column, "name")))
-        if items or not width:
-            use.whole = use.whole or (not items and width is None)
-            return
         known = None if target.thing is None else self.relation(target.thing)
-        if known is None:
+        listed = [column_name(item) for item in items]
+        if known is not None:
+            if not listed and width is not None:
+                listed = list(known.columns)[:width]
+            self.check_columns(listed, known, use.location)
+            self.defaults(listed, known, use.location)
+        elif not listed and width != 0:
             use.whole = True  # only a catalogue tells
-        else:
-            use.columns.update(list(known.columns)[:width])
+        use.columns.update(listed)
+        return listed
+
+    def check_columns(self, names: Sequence[str], known: Relation, at: int) -> None:
+        """Refuse a column that the relation does not have.
+
+        Raises:
+            Unreadable: it has none of that name.
+        """
+        for name in names:
+            if name not in known.columns:
+                raise self.doubt("uncertain.sql_unknown_name", name, at)
+
+    def defaults(self, given: Sequence[str], known: Relation, at: int) -> None:
+        """The sequences of columns that get their default."""
+        for name, column in known.columns.items():
+            if column.sequence is not None and name not in given:
+                sequence_default(self, *column.sequence, at)
 
     def assign(self, items: Sequence[Node], use: Use, level: Level) -> None:
         """SET: the columns written, and what their values read."""
         for item in items:
             assignment = unwrap(item, "ResTarget")
             closed("SET", assignment, _ASSIGNMENT)
-            use.columns.add(checked_name(word(assignment, "name")))
+            name = checked_name(word(assignment, "name"))
+            use.columns.add(name)
             value = as_node(assignment.get("val"))
+            self._assigned(name, value, level, use.location)
             multiple = value.get("MultiAssignRef")
             if isinstance(multiple, dict):
                 closed("MultiAssignRef", multiple, _MULTIPLE)
@@ -80,6 +101,17 @@ class MergeReader(QueryReader):
                     self.optional(multiple, "source", level)
             else:
                 self.expression(value, level)
+
+    def _assigned(self, name: str, value: Node, level: Level, at: int) -> None:
+        """What the catalogue shows of one column that SET writes."""
+        thing = level.sources[0].thing
+        known = None if thing is None else self.relation(thing)
+        if known is None:
+            return
+        self.check_columns([name], known, at)
+        if "SetToDefault" in value:
+            others = [column for column in known.columns if column != name]
+            self.defaults(others, known, at)
 
     def merge(self, fields: Node, level: Level) -> None:
         """Read a MergeStmt; RETURNING is read by the caller.
@@ -107,7 +139,7 @@ class MergeReader(QueryReader):
         command = word(clause, "commandType")
         items = nodes(clause, "targetList")
         if command == "CMD_UPDATE":
-            self.assign(items, thing.use("update", at), seen)
+            self.assign(items, thing.use("update", at), _led_by(target, seen))
         elif command == "CMD_INSERT":
             values = nodes(clause, "values")
             self.written(items, thing.use("insert", at), target, len(values))
@@ -116,6 +148,23 @@ class MergeReader(QueryReader):
             thing.use("delete", at).whole = True
         elif command != "CMD_NOTHING":
             raise self.doubt("uncertain.sql_construct", command, at)
+
+
+def column_name(item: Node) -> str:
+    """The column that an item of an INSERT's list writes to.
+
+    Raises:
+        Unreadable: a part of a column (`c[1]`, `c.f`), or a name that servers read differently.
+    """
+    column = unwrap(item, "ResTarget")
+    closed("column", column, _COLUMN)
+    return checked_name(word(column, "name"))
+
+
+def _led_by(target: Source, level: Level) -> Level:
+    """The level with the target first, as SET expects it."""
+    others = [source for source in level.sources if source is not target]
+    return Level(level.parent, level.ctes, [target, *others], level.merged, level.star)
 
 
 def _seen(kind: str, level: Level) -> Level:

@@ -63,6 +63,7 @@ class NameReader:
         self.batch = batch
         self.catalogue = catalogue
         self.things: dict[tuple[str, ...], Thing] = {}
+        self.altered: set[tuple[str, str]] = set()
         self.depth = 0
         self.queries = 0
 
@@ -169,20 +170,24 @@ class NameReader:
         Raises:
             Unreadable: it is one of them.
         """
-        code = "sql_system_schema" if schema.startswith(_SYSTEM_SCHEMAS) else ""
+        code = "uncertain.sql_system_schema" if schema.startswith(_SYSTEM_SCHEMAS) else ""
         if not code and self.batch.moved:
             key = (SCHEMA, schema, "")
             if key in self.batch.maybe or key in self.batch.gone:
-                code = "sql_moved_name"
+                code = "uncertain.sql_moved_name"
         if code:
             span = span_at(self.text, place) if isinstance(place, int) else place
-            raise Unreadable(f"uncertain.{code}", schema, span)
+            raise Unreadable(code, schema, span)
 
     def relation(self, thing: Thing) -> Relation | None:
         """What the catalogue knows of a relation; nothing of one that the text made."""
-        if self.catalogue is None or thing.own:
+        return None if thing.own else self.known(thing.schema, thing.name)
+
+    def known(self, schema: str, name: str) -> Relation | None:
+        """What the catalogue knows of the relation of that name."""
+        if self.catalogue is None or (schema, name) in self.batch.altered:
             return None
-        return self.catalogue.relations.get((thing.schema, thing.name))
+        return self.catalogue.relations.get((schema, name))
 
     def alias(self, fields: Node) -> tuple[str | None, list[str]]:
         """The alias of a FROM item and its column aliases.

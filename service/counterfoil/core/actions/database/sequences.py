@@ -40,6 +40,18 @@ def sequence_call(reader: NameReader, name: str, call: Node) -> None:
     use.note(function=name)
 
 
+def sequence_default(reader: NameReader, schema: str, name: str, at: int) -> None:
+    """Record that a column's default, which the catalogue shows, moves its sequence."""
+    thing = reader.things.get((schema, name))
+    if thing is None:
+        thing = reader.thing(schema, name, at)
+    thing.kind = "sequence"
+    use = thing.use("usage", at)
+    # The default was bound to its sequence when it was made: no name is looked up.
+    use.needs = use.needs or [Need("sequence", thing.path, "usage")]
+    use.note(through="default")
+
+
 def _literal(node: Node) -> tuple[str, int] | None:
     """The text of `'name'` or `'name'::regclass`, and where it stands."""
     if "TypeCast" in node:

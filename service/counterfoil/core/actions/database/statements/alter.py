@@ -103,6 +103,7 @@ def alter_table(reader: ChangeReader, fields: Node) -> None:
         raise _form(reader, "subquery")
     if making.makes:
         makes_in_schema(thing, use)
+    reader.altered.add((thing.schema, thing.name))
 
 
 def makes_in_schema(thing: Thing, use: Use) -> None:

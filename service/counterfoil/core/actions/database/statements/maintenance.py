@@ -101,9 +101,10 @@ def _cascade(reader: ChangeReader, things: list[Thing], at: int) -> None:
         thing = pending.pop()
         if thing.own:
             continue
-        if reader.relation(thing) is None or reader.catalogue is None:
+        known = reader.relation(thing)
+        if known is None:
             raise reader.doubt("uncertain.sql_cascade", thing.name, at)
-        for schema, name in reader.catalogue.referencing.get((thing.schema, thing.name), ()):
+        for schema, name in {key.source for key in known.referenced_by}:
             if (schema, name) in reader.things:
                 continue
             reached = reader.thing(schema, name, at)
@@ -174,8 +175,11 @@ def copy(reader: ChangeReader, fields: Node, span: Span) -> None:
     elif known is None:
         use.whole = True
     else:
-        plain = (name for name, item in known.columns.items() if item.source != "generated")
-        use.columns.update(plain)
+        listed = [name for name, item in known.columns.items() if item.source != "generated"]
+        use.columns.update(listed)
+    if known is not None and verb == "insert":
+        reader.check_columns(listed, known, location(relation))
+        reader.defaults(listed, known, location(relation))
     reader.optional(fields, "whereClause", Level(None, {}, [source]))
 
 

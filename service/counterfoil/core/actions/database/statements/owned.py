@@ -68,10 +68,14 @@ def owned_use(reader: ChangeReader, thing: Thing, kind: str, verb: str, at: int)
     path = thing.path
     if kind == "index" and not thing.own:
         known = reader.relation(thing)
-        if known is None or known.index_of is None:
+        if known is None or known.belongs_to is None:
             raise reader.doubt("uncertain.sql_index_owner", thing.name, at)
-        path = known.index_of
+        path = known.belongs_to
         thing.identity = {"table": path[1]}
+    if kind == "sequence":
+        known = reader.relation(thing)
+        if known is not None and known.belongs_to is not None:
+            kind, path = "table", known.belongs_to  # its owner is the table's, always
     use.needs = [owner_need(kind, path), Need("schema", (thing.schema,), "usage")]
     return use
 

@@ -1,0 +1,1 @@
+"""Catalogues: dated, sealed snapshots of what a resource holds, taken with read rights."""
