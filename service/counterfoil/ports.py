@@ -17,8 +17,6 @@ from counterfoil.core.model import (
     JsonObject,
     JsonValue,
     Receipt,
-    Resource,
-    Snapshot,
 )
 from counterfoil.core.sources import VerifiedSource
 
@@ -107,13 +105,6 @@ class SourceVerifier(Protocol):
             IdentityError: for every refusal, a token that names an actor among them.
             LedgerError: a proof could not be spent.
         """
-
-
-class Catalogues(Protocol):
-    """What is known of registered resources."""
-
-    def current(self, resource: Resource) -> Snapshot | None:
-        """The catalogue to judge by now; None where there is none whose seal and age hold."""
 
 
 class Interpreter(Protocol):

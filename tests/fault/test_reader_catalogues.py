@@ -20,7 +20,7 @@ def soon() -> float:
 
 
 class Shelf:
-    """Catalogues by the resource's id; `ports.Catalogues`."""
+    """Catalogues by the resource's id; `reading.pool.Catalogues`."""
 
     def __init__(self, *ids: str) -> None:
         body = '{"relations": [{"schema": "public", "name": "t", "kind": "table", "owner": "o",'

@@ -37,7 +37,7 @@ class _Kept:
 
 
 class CatalogueStore:
-    """Implements `ports.Catalogues`. Thread-safe; one a worker.
+    """Implements `reading.pool.Catalogues`. Thread-safe; one a worker.
 
     Args:
         directory: holds one file for each resource, named by `file_of`.

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from counterfoil.core.actions.contract import (
     DEFAULT_LIMITS,
@@ -20,9 +20,8 @@ from counterfoil.core.actions.contract import (
     tool_call,
     uncertain,
 )
-from counterfoil.core.model import Command, Interpretation
+from counterfoil.core.model import Command, Interpretation, Resource, Snapshot
 from counterfoil.grouping import Grouper
-from counterfoil.ports import Catalogues
 from counterfoil.reading.process import Item, ReaderLost, ReaderProcess
 from counterfoil.reading.wire import WireError, pack_command, part
 
@@ -34,6 +33,13 @@ _MAX_BLAMELESS: Final = 3
 
 _FAILED: Final = "uncertain.reader_failed"
 _TIMEOUT: Final = "uncertain.reader_timeout"
+
+
+class Catalogues(Protocol):
+    """What is known of registered resources."""
+
+    def current(self, resource: Resource) -> Snapshot | None:
+        """The catalogue to judge by now; None where there is none whose seal and age hold."""
 
 
 class ReaderPool:
