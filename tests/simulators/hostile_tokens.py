@@ -68,10 +68,11 @@ class HostileTokens:
 
     def _spliced(self) -> str:
         """Two tokens' parts, or parts too many."""
-        one, other = self._honest().split("."), self._random.choice(CORPUS).split(".")
-        parts = [*one, *other]
+        honest = self._honest()
+        parts = [*honest.split("."), *self._random.choice(CORPUS).split(".")]
         self._random.shuffle(parts)
-        return ".".join(parts[: self._random.randrange(1, 6)])
+        spliced = ".".join(parts[: self._random.randrange(1, 6)])
+        return spliced if spliced != honest else f"{spliced}.{parts[0]}"
 
     def _other_header(self) -> str:
         header, payload, _ = self._honest().split(".")
