@@ -10,10 +10,10 @@ MYPY_DIRS := service tests benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test check lint types imports policy hooks test-hooks \
-	hooks-types hooks-highest hooks-lowest images compose-keys prove bench lock clean
+	hooks-types hooks-highest hooks-lowest images compose-keys e2e prove bench lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything under this folder: .venv, .tools/opa, var/
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed; install it, or set PYTHON=/path/to/python3" >&2; exit 1; }
@@ -69,6 +69,10 @@ images: setup ## build the images of compose.yaml, without a network in the buil
 
 compose-keys: setup ## make what compose.yaml needs once: an issuer's key pair, the service's keys, a password
 	@$(BIN)/python tools/compose_keys.py
+
+e2e: setup ## real servers beside the service (Keycloak: mvn, Java 17)
+	@$(PYTHON) tools/setup.py tests
+	@$(WITH_GO) $(BIN)/pytest -n0 -m e2e
 
 prove: setup ## the long proofs; writes docs/evidence/*.json
 	@$(PYTHON) tools/setup.py tests

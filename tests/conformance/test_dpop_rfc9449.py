@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from bound import NOW, URL, Bench, proofs_over
 from counterfoil.core.canonical import digest
 from counterfoil.core.urls import target_of
-from counterfoil.errors import IdentityError, InvalidProof, LedgerUnavailable, Rule
+from counterfoil.errors import IdentityError, InvalidProof, LedgerUnavailable, MissingClaim, Rule
 from counterfoil.identity.credentials import Verifier
 from counterfoil.identity.dpop import ProofVerifier
 from counterfoil.identity.jwks import thumbprint
@@ -84,6 +84,17 @@ def test_bound_token_without_a_proof_is_refused(bench: Bench) -> None:
     for _ in range(2):  # remembered or not
         with pytest.raises(InvalidProof):
             bench.accepts(token, None)
+
+
+def test_binding_as_keycloak_writes_it_counts_and_no_other(bench: Bench) -> None:
+    cnf = {**bench.prover.cnf, "kc-jkt-type": "DPoP"}
+    token = bench.plain(cnf=cnf)
+    assert bench.accepts(token, bench.proof(token))
+    for other in ({"kc-jkt-type": "other"}, {"x5t#S256": "A" * 43}, {"kid": "ec"}):
+        token = bench.plain(cnf={**cnf, **other})
+        with pytest.raises(MissingClaim) as refusal:
+            bench.accepts(token, bench.proof(token))
+        assert refusal.value.rule is Rule.BINDING
 
 
 def test_proof_counts_once(bench: Bench) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,8 @@ def test_token_bound_by_keycloak_wants_its_proof(service: Service, server: Keycl
     at = f"{server.issuer}/protocol/openid-connect/token"
     first = prover.proof(method="POST", url=at, now=time.time(), token=None)  # noqa: TID251
     token = server.tokens("bound", {"DPoP": first})["access_token"]
+    cnf = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))["cnf"]
+    assert cnf["jkt"] == prover.thumbprint
     assert_problem(ask(service, token), 401, "identity.invalid_token")
     proof = prover.proof(
         method="POST",
@@ -146,7 +150,9 @@ def test_token_bound_by_keycloak_wants_its_proof(service: Service, server: Keycl
         token=token,
     )
     headers = {"Authorization": f"DPoP {token}", "DPoP": proof}
-    assert_allowed(service.request("POST", "/authorize", sql_request(CREATE), headers=headers).body)
+    answer = service.request("POST", "/authorize", sql_request(CREATE), headers=headers)
+    assert answer.status == 200, (answer.body, service.lines[-5:])
+    assert_allowed(answer.body)
 
 
 def test_explain_passes_an_id_token_of_the_login_client(

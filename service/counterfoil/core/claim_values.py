@@ -13,6 +13,7 @@ MAX_GROUPS = 200  # what Entra ID puts into a token before it goes over to a lin
 MAX_NAME_CHARS = 256  # OIDC Core §2 allows 255 for `sub`
 MAX_AUDIENCES = 64
 MAX_PATH_PARTS = 8
+_KEYCLOAK_KIND = "kc-jkt-type"
 LATEST_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z: what RFC 3339 can still write
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -115,10 +116,14 @@ def _split(text: str, separator: str | None) -> list[str]:
 def thumbprint_of(value: JsonValue) -> str:
     """`cnf` that binds to a key by its RFC 7638 thumbprint (RFC 9449 §6.1), and nothing else.
 
+    Keycloak says beside it what the thumbprint is for.
+
     Raises:
         MissingClaim: anything else: a binding that nobody checks would be none.
     """
-    if not isinstance(value, Mapping) or set(value) != {"jkt"}:
+    if not isinstance(value, Mapping) or value.keys() - {_KEYCLOAK_KIND} != {"jkt"}:
+        raise MissingClaim("cnf holds something else than jkt", rule=Rule.BINDING)
+    if value.get(_KEYCLOAK_KIND, "DPoP") != "DPoP":
         raise MissingClaim("cnf holds something else than jkt", rule=Rule.BINDING)
     thumbprint = value["jkt"]
     if not isinstance(thumbprint, str) or not is_digest(thumbprint):
