@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -66,7 +67,8 @@ def document(path: Path, found: Overhead) -> None:
     """
     rows = [[name, f"{clock:.0f}", f"{cpu:.0f}"] for name, clock, cpu in _rows(found)]
     lines = page.table(["µs a tool call", "clock", "CPU of the agent's process"], rows)
-    page.replace(path, BEGIN, END, lines)
+    load = f"Load average {os.getloadavg()[0]:.1f} at the end, on the machine above.\n"
+    page.replace(path, BEGIN, END, [load, *lines])
 
 
 def _rows(found: Overhead) -> Iterator[tuple[str, float, float]]:

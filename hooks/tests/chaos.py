@@ -27,6 +27,7 @@ from running import Running
 
 ALLOWED, DENIED = "CREATE TABLE public.c{n} (id integer)", "CREATE TABLE secret.c{n} (id integer)"
 SLOW_SECONDS = 0.05
+PAUSE_SECONDS = 1.0
 KINDS = ("worker", "opa", "ledger", "reader", "http", "parent", "all")
 CONFIG = """
 [[action]]
@@ -119,7 +120,7 @@ class Chaos:
     _moved: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def run(self, kills: Sequence[str], *, seed: int) -> None:
-        """Make all calls, `parallel` at a time, and kill a process every so many of them."""
+        """Make all calls, `parallel` at a time, and kill a process after every so many runs."""
         token = self.service.token()
         tools = [
             FunctionTool(self._run_sql, "d", name="run_sql"),
@@ -147,6 +148,8 @@ class Chaos:
             # the model repeats its call ids on purpose
             result = await workbench.call_tool(call.tool, arguments, token, f"call_{call.n % 3}")
             self.longest_seconds = max(self.longest_seconds, loop.time() - began)
+            if "yes, later" in result.to_text():
+                await asyncio.sleep(PAUSE_SECONDS)  # as whoever reads that would
         async with self._moved:
             self.ended["error" if result.is_error else "ok"] += 1
             found = re.search(r"\[([a-z_.]+)\]", result.to_text())
@@ -155,15 +158,22 @@ class Chaos:
 
     async def _kill(self, kills: Sequence[str], seed: int) -> None:
         dice = random.Random(seed + 1)  # noqa: S311 -- as above
-        every = len(self.calls) // (len(kills) + 1)
-        for number, kind in enumerate(kills, start=1):
-            await self._until(number * every)
+        runs = len(self.calls) // (4 * len(kills))
+        for kind in kills:
+            if not await self._have_run(runs):
+                return
             await asyncio.to_thread(self._kill_one, kind, dice)
             self.killed[kind] += 1
 
-    async def _until(self, calls: int) -> None:
+    async def _have_run(self, more: int) -> bool:
+        """Wait until so many more tools have run; False where the calls end before that."""
+        wanted = len(self.began) + more
+        last = len(self.calls) - self.parallel
         async with self._moved:
-            await self._moved.wait_for(lambda: self.ended.total() >= calls)
+            await self._moved.wait_for(
+                lambda: len(self.began) >= wanted or self.ended.total() >= last
+            )
+        return len(self.began) >= wanted
 
     def _kill_one(self, kind: str, dice: random.Random) -> None:
         parent = self.service.process.pid
