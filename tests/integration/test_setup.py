@@ -278,6 +278,7 @@ def test_make_help_lists_what_there_is() -> None:
         "test-hooks",
         "images",
         "compose-keys",
+        "e2e",
         "prove",
         "bench",
         "help",

@@ -1,0 +1,77 @@
+"""The deployment of compose.yaml, once a session, by pytest-docker. `make e2e` prepares the rest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers.compose import Stack
+from service import free_port
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def docker_compose_command() -> str:
+    command = os.environ.get("E2E_COMPOSE")
+    assert command, "these tests need images and a daemon: run them by `make e2e`"
+    return command
+
+
+@pytest.fixture(scope="session")
+def docker_compose_file() -> str:
+    return str(ROOT / "compose.yaml")
+
+
+@pytest.fixture(scope="session")
+def docker_compose_project_name() -> str:
+    return f"counterfoil-e2e-{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def compose_keys(
+    docker_compose_project_name: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """What `make compose-keys` makes, for this session alone; and a port that is free."""
+    keys = tmp_path_factory.mktemp("compose")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CF_KEYS", str(keys))
+        # A fixed one: a run finds the service again after a restart.
+        patch.setenv("CF_ADDRESS", f"127.0.0.1:{free_port()}")
+        patch.setenv("COMPOSE_PROJECT_NAME", docker_compose_project_name)
+        command = [sys.executable, str(ROOT / "tools" / "compose_keys.py")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        yield keys
+
+
+@pytest.fixture(scope="session")
+def docker_setup(compose_keys: Path) -> list[str]:
+    return ["up --detach --no-build"]
+
+
+@pytest.fixture(scope="session")
+def docker_cleanup() -> list[str]:
+    return ["down --volumes --timeout 20"]
+
+
+@pytest.fixture(scope="session")
+def started(docker_services: Any, compose_keys: Path) -> Stack:
+    stack = Stack(services=docker_services, keys=compose_keys)
+    docker_services.wait_until_responsive(check=stack.is_ready, timeout=120.0, pause=0.5)
+    return stack
+
+
+@pytest.fixture
+def stack(started: Stack) -> Stack:
+    """The deployment, whole and ready, whatever the test before has done to it."""
+    if not started.is_whole():
+        started.compose("up --detach --no-build")
+        started.wait_until_ready()
+    return started
