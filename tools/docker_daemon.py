@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -118,8 +119,7 @@ def _install() -> None:
 
 
 def _start(short: Path) -> subprocess.Popen[bytes]:
-    # Of a daemon that was killed; it would take the file's number for a living one's.
-    (DATA / "pid").unlink(missing_ok=True)
+    _end_orphan()
     command = (
         "dockerd",
         f"--data-root={DATA / 'data'}",
@@ -129,6 +129,23 @@ def _start(short: Path) -> subprocess.Popen[bytes]:
     )
     with (DATA / "log").open("wb") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def _end_orphan() -> None:
+    """End the daemon of a run that was killed: nobody else's has our folder, we hold its lock."""
+    file = DATA / "pid"
+    try:
+        pid = int(file.read_text(encoding="ascii"))
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        words = []
+    if f"--data-root={DATA / 'data'}".encode() in words:
+        print(f"docker: ending the daemon of a run that was cut off ({pid})", flush=True)
+        os.kill(pid, signal.SIGTERM)
+        until = time.monotonic() + _STOP_SECONDS
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+            time.sleep(0.2)
+    file.unlink(missing_ok=True)  # its number may be another process's by now
 
 
 def _wait(daemon: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ none, one is started for the time of the tests (Debian, root), with bases made o
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ PYTEST = str(ROOT / ".venv" / "bin" / "pytest")
 def main() -> int:
     """Prepare, test, and leave nothing running; the exit code is pytest's."""
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # through `finally`
     os.environ["CF_TAG"] = "e2e"  # beside the images that somebody may be using
     try:
         with docker_daemon() as own:
