@@ -152,6 +152,9 @@ def _behaviour(relations: dict[int, dict[str, Any]], rows: dict[str, list[Row]])
     for table, what in rows["code"]:
         if table in relations:
             relations[table].setdefault("code", []).append(what)
+    for table, column in rows["dependents"]:
+        if table in relations:
+            relations[table].setdefault("dependents", []).append(column)
     _reads(relations, rows["reads"])
 
 

@@ -141,6 +141,30 @@ QUERIES: Final = {
             AND d.objid = c.oid WHERE a.attnum > 0 AND NOT a.attisdropped AND {_OWN_FUNCTION}
         ORDER BY 1, 2
     """,
+    # What outside of a relation depends on it or on one of its columns, beside foreign keys:
+    # CASCADE reaches it.
+    "dependents": """
+        SELECT DISTINCT d.refobjid::bigint, coalesce(a.attname, '*')
+        FROM pg_catalog.pg_depend d
+        LEFT JOIN pg_catalog.pg_attribute a
+            ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
+        WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND d.deptype IN ('n', 'a')
+            AND d.classid NOT IN ('pg_catalog.pg_attrdef'::pg_catalog.regclass,
+                'pg_catalog.pg_trigger'::pg_catalog.regclass,
+                'pg_catalog.pg_policy'::pg_catalog.regclass,
+                'pg_catalog.pg_statistic_ext'::pg_catalog.regclass)
+            AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint c
+                WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+                    AND c.oid = d.objid AND (c.conrelid = d.refobjid OR c.contype = 'f'))
+            AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class x
+                WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                    AND x.oid = d.objid AND x.relkind IN ('i', 'I', 'S', 't'))
+            AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r
+                WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+                    AND r.oid = d.objid AND r.ev_class = d.refobjid)
+        ORDER BY 1, 2
+    """,
     "types": f"""
         SELECT n.nspname, t.typname, t.typtype::text FROM pg_catalog.pg_type t
         JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace

@@ -223,7 +223,6 @@ def test_a_name_that_needs_quotes_stays_the_name_it_is() -> None:
         (ALTER + "ALTER a TYPE int USING invoices.row_to_json", "row_function"),
         (ALTER + "ALTER a TYPE int USING other.a", "unknown_name"),
         (ALTER + "ADD a public.checked", "type"),
-        (ALTER + "ALTER a TYPE regclass", "type"),
         (ALTER + "ALTER a TYPE serial", "type"),
         (ALTER + "ALTER a TYPE text COLLATE public.evil", "collation"),
         (ALTER + f"DROP COLUMN {'a' * 63}", "name"),

@@ -216,3 +216,82 @@ def test_a_whole_key_in_the_condition_is_said() -> None:
 def test_a_text_that_alters_a_table_no_longer_trusts_the_catalogue_about_it() -> None:
     sql = "ALTER TABLE public.plain ADD COLUMN c int; SELECT c FROM public.plain"
     assert [item.columns for item in read(sql).operations] == [None, ("c",)]
+
+
+DEPENDED_ON = [
+    relation("main", dependents=["b"]),
+    relation("leaf"),
+    relation("points", references=[points_to("main", "no action"), points_to("leaf", "cascade")]),
+]
+DEPENDENTS = Snapshot(
+    digest="sha256:dependents",
+    taken_at="2026-11-24T03:10:00Z",
+    body=json.dumps({"relations": DEPENDED_ON, "types": []}).encode(),
+)
+
+
+def test_cascade_is_read_where_the_catalogue_shows_all_that_it_reaches() -> None:
+    for sql, operations in (
+        ("DROP TABLE public.leaf CASCADE", {("drop", "leaf"), ("alter", "points")}),
+        ("DROP TABLE public.points CASCADE", {("drop", "points")}),
+        ("ALTER TABLE public.main DROP COLUMN a CASCADE", {("alter", "main")}),
+        (
+            "ALTER TABLE public.main DROP COLUMN id CASCADE",
+            {("alter", "main"), ("alter", "points")},
+        ),
+    ):
+        reading = read_sql(sql, catalogue=DEPENDENTS)
+        assert {(i.verb, i.object["name"]) for i in reading.operations} == operations, sql
+        (owned,) = reading.required
+        (itself,) = (i for i in reading.operations if i.details.get("through") != "cascade")
+        assert owned["identifier"] == f"public.{itself.object['name']}"
+        assert codes(read_sql(sql)) == ["uncertain.sql_cascade"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE public.main CASCADE",
+        "ALTER TABLE public.main DROP COLUMN b CASCADE",
+        "ALTER TABLE public.main DROP CONSTRAINT main_pkey CASCADE",
+        "DROP TYPE public.main CASCADE",
+        "DROP TABLE public.newer CASCADE",
+    ],
+)
+def test_cascade_that_may_reach_more_stays_doubtful(sql: str) -> None:
+    assert codes(read_sql(sql, catalogue=DEPENDENTS)) == ["uncertain.sql_cascade"]
+
+
+def test_the_servers_own_catalogues_can_be_read_and_nothing_else() -> None:
+    for sql, names in (
+        ("SELECT relname FROM pg_class", {"pg_class"}),
+        ("SELECT c.relname FROM pg_catalog.pg_class c WHERE pg_table_is_visible(c.oid)", {"pg_class"}),
+        ("SELECT format_type(a.atttypid, 1) FROM pg_attribute a", {"pg_attribute", "pg_type"}),
+        ("SELECT table_name FROM information_schema.tables", {"tables"}),
+        ("SELECT 'public.leaf'::regclass", {"pg_class"}),
+    ):  # fmt: skip
+        reading = read_sql(sql)
+        assert {item.object["name"] for item in reading.operations} == names
+        assert {item.verb for item in reading.operations} == {"select"}
+        assert reading.required == ()
+    for sql in (
+        "SELECT rolpassword FROM pg_authid",
+        "SELECT setting FROM pg_catalog.pg_settings",
+        "SELECT prosrc FROM pg_proc",
+        "SELECT a FROM public.pg_class JOIN pg_shadow USING (a)",
+        "UPDATE pg_class SET relname = 'x'",
+        "DELETE FROM pg_catalog.pg_depend",
+        "INSERT INTO pg_description VALUES (1)",
+        "SELECT relname FROM pg_class FOR UPDATE",
+        "DROP TABLE pg_class",
+        "ALTER TABLE pg_catalog.pg_class ADD a int",
+        "CREATE TABLE pg_catalog.pg_class (a int)",
+        "TRUNCATE pg_index",
+        "LOCK TABLE pg_class",
+        "CREATE TABLE public.t (a int REFERENCES pg_class (oid))",
+        "GRANT SELECT ON pg_class TO PUBLIC",
+        "COMMENT ON TABLE pg_class IS 'x'",
+        "COPY pg_class FROM STDIN",
+        "CREATE INDEX ON pg_class (relname)",
+    ):
+        assert codes(read_sql(sql)) == ["uncertain.sql_system_schema"], sql

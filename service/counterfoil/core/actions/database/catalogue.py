@@ -59,7 +59,9 @@ class Relation:
 
     `unique` are the columns of each unique, primary key or exclusion constraint by name;
     `reads` are the relations and columns that a view's query reads; `code` names what of it
-    runs somebody's own function; `belongs_to` is the table of an index or of a sequence.
+    runs somebody's own function; `dependents` are the columns (`*`: the whole) that something
+    outside of it depends on beside foreign keys; `belongs_to` is the table of an index or of a
+    sequence.
     """
 
     kind: str
@@ -76,6 +78,7 @@ class Relation:
     security_invoker: bool = False
     reads: Mapping[Name, tuple[str, ...]] = field(default_factory=dict)
     code: tuple[str, ...] = ()
+    dependents: frozenset[str] = frozenset()
     belongs_to: Name | None = None
 
 
@@ -132,6 +135,7 @@ class Relations(Mapping[Name, Relation]):
                 for item in raw.get("reads", ())
             },
             code=tuple(raw.get("code", ())),
+            dependents=frozenset(raw.get("dependents", ())),
             belongs_to=_name(raw.get("belongs_to")),
         )
 

@@ -68,6 +68,7 @@ class Thing:
     uses: dict[str, Use] = field(default_factory=dict)
     own: bool = False
     only: bool = False
+    system: bool = False  # of the server's own catalogues
     identity: dict[str, JsonValue] | None = None
     span: Span | None = None
 

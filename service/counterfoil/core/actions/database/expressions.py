@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final, TypeAlias
 
 from counterfoil.core.actions.contract import Unreadable
+from counterfoil.core.actions.database import system
 from counterfoil.core.actions.database.functions import (
     CONFIGURATIONS,
     CONFIGURED,
@@ -200,6 +201,10 @@ def _function(reader: ExpressionReader, fields: Node, level: Level) -> None:
         if name in SEQUENCE_FUNCTIONS:
             sequence_call(reader, name, fields)
             reader.expressions(nodes(fields, "args")[1:], level)
+            return
+        if name in system.FUNCTIONS:
+            reader.catalogue_use(system.FUNCTIONS[name], at)
+            reader.expressions(nodes(fields, "args"), level)
             return
         why = SIDE_EFFECTS.get(name)
         detail = f"{name}: {why}" if why else name

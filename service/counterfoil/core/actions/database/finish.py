@@ -19,6 +19,7 @@ from counterfoil.core.actions.database.effects import (
 )
 from counterfoil.core.actions.database.reach import Reach
 from counterfoil.core.actions.database.source import span_at
+from counterfoil.core.actions.database.system import RELATIONS as SYSTEM_SCHEMAS
 from counterfoil.core.model import JsonValue
 
 COLUMN_VERBS: Final = frozenset({"references", "insert", "update", "select", "lock", "comment"})
@@ -77,6 +78,8 @@ def finish(reader: ChangeReader, whole: Span) -> list[Effect]:
 
 
 def _effect(reader: ChangeReader, thing: Thing, verb: str, use: Use, whole: Span) -> Effect:
+    if thing.schema in SYSTEM_SCHEMAS:
+        return _system(reader, thing, verb, use, whole)
     known = None
     if reader.catalogue is not None and thing.kind in _RELATIONS:
         known = reader.relation(thing)
@@ -96,6 +99,19 @@ def _effect(reader: ChangeReader, thing: Thing, verb: str, use: Use, whole: Span
     if reader.batch.moved:
         needs = [need for need in needs if _granted(reader, thing, need)]
     return Effect(thing, verb, columns, span, details, needs)
+
+
+def _system(reader: ChangeReader, thing: Thing, verb: str, use: Use, whole: Span) -> Effect:
+    """Reading the server's own catalogues: everybody may, and nobody may do anything else.
+
+    Raises:
+        Unreadable: anything else is done to them.
+    """
+    if not thing.system or verb != "select":
+        raise _doubt(reader, "uncertain.sql_system_schema", thing.schema, use)
+    columns = tuple(sorted(use.columns)) if use.columns and not use.whole else None
+    span = use.span or span_at(reader.text, use.location) or whole
+    return Effect(thing, verb, columns, span, dict(use.details or {}), ())
 
 
 def _assumed(thing: Thing, verb: str) -> list[JsonValue]:

@@ -68,7 +68,7 @@ SCALARS: Final = _words("""
     bound_box point box circle line lseg path polygon
     ts_rank ts_rank_cd ts_headline setweight strip numnode querytree tsquery_phrase ts_delete
     ts_filter tsvector_to_array array_to_tsvector
-    enum_first enum_last enum_range pg_typeof pg_column_size
+    enum_first enum_last enum_range pg_typeof pg_column_size pg_size_pretty
     current_database current_schema version
 """)
 """Functions that read only their arguments, in every overload; the last line tells what

@@ -38,6 +38,7 @@ from counterfoil.core.actions.database.source import (
     quoted,
     span_at,
 )
+from counterfoil.core.actions.database.system import CATALOG, readable
 from counterfoil.core.actions.database.tree import Node, closed, location, strings, unwrap, word
 
 MAX_NODES: Final = 4_000  # an ordinary report has under 500; bounds our own walk to some 10 ms
@@ -141,6 +142,8 @@ class NameReader:
             Unreadable: the name may be a system catalogue's.
         """
         if name.startswith("pg_"):
+            if readable(CATALOG, name):
+                return CATALOG
             raise self.refusal("uncertain.sql_system_schema", name, span)
         here = (RELATION, TEMPORARY, name) in self.batch.own
         return TEMPORARY if here else DEFAULT_SCHEMA
@@ -158,11 +161,18 @@ class NameReader:
             own = key in self.batch.own
             if key in self.batch.gone or key in self.batch.maybe:
                 raise self.doubt("uncertain.sql_moved_name", f"{schema}.{name}", at)
-        if schema != TEMPORARY or not own:
+        system = readable(schema, name)
+        if not system and (schema != TEMPORARY or not own):
             self.check_schema(schema, at)
         made = Thing("table", checked_name(schema), checked_name(name), at, own=own)
+        made.system = system
         self.things[schema, name] = made
         return made
+
+    def catalogue_use(self, name: str, at: int) -> None:
+        """Something reads that relation of the server's own catalogues."""
+        thing = self.things.get((CATALOG, name)) or self.thing(CATALOG, name, at)
+        thing.use("select", at)
 
     def check_schema(self, schema: str, place: Span | int) -> None:
         """Refuse the system's schemas, and one that may or may not be the job's own.

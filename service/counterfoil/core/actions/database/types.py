@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from counterfoil.core.actions.database import system
 from counterfoil.core.actions.database.effects import SCHEMA, TYPE, Need, Thing
 from counterfoil.core.actions.database.lists import SERIAL_TYPES, TYPES
 from counterfoil.core.actions.database.names import DEFAULT_SCHEMA, NameReader
@@ -43,9 +44,18 @@ class TypeReader(NameReader):
         name = names[-1]
         if column and len(names) == 1 and name in SERIAL_TYPES:
             return True
-        if name not in TYPES or names[:-1] not in ([], [_SYSTEM]):
+        if names[:-1] not in ([], [_SYSTEM]) or (
+            name not in TYPES and (column or not self._system_type(name, fields))
+        ):
             self._own_type(names, fields, column=column)
         return False
+
+    def _system_type(self, name: str, fields: Node) -> bool:
+        """A type of the server's own catalogues; some look a name up in them."""
+        if name in system.TYPES:
+            self.catalogue_use(system.TYPES[name], location(fields))
+            return True
+        return name in system.VALUES
 
     def _own_type(self, names: list[str], fields: Node, *, column: bool) -> None:
         at = location(fields)

@@ -74,6 +74,7 @@ STATEMENTS: Final[Mapping[str, Reading]] = {
     "VacuumStmt": maintenance.vacuum,
     "ReindexStmt": maintenance.reindex,
     "VariableShowStmt": maintenance.show,
+    "ConstraintsSetStmt": maintenance.set_constraints,
 }
 
 REFUSED: Final[Mapping[str, str]] = {
@@ -85,7 +86,6 @@ REFUSED: Final[Mapping[str, str]] = {
     "VariableSetStmt": "uncertain.sql_session",
     "DiscardStmt": "uncertain.sql_session",
     "TransactionStmt": "uncertain.sql_session",
-    "ConstraintsSetStmt": "uncertain.sql_session",
     "GrantRoleStmt": "uncertain.sql_grant",
     "AlterDefaultPrivilegesStmt": "uncertain.sql_grant",
     "AlterOwnerStmt": "uncertain.sql_alter_form",

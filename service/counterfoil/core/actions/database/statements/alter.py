@@ -27,7 +27,7 @@ from counterfoil.core.actions.database.statements.options import (
     options,
     sequence_options,
 )
-from counterfoil.core.actions.database.statements.owned import KINDS, owned
+from counterfoil.core.actions.database.statements.owned import KINDS, cascades, owned
 from counterfoil.core.actions.database.statements.tables import partition_bound
 from counterfoil.core.actions.database.tree import (
     Node,
@@ -93,7 +93,10 @@ def alter_table(reader: ChangeReader, fields: Node) -> None:
     for item in nodes(fields, "cmds"):
         command = unwrap(item, "AlterTableCmd")
         reader.enter()
-        if word(command, "behavior") != "DROP_RESTRICT":
+        if word(command, "behavior") != "DROP_RESTRICT" and not (
+            word(command, "subtype") == "AT_DropColumn"
+            and cascades(reader, thing, word(command, "name"), location(relation))
+        ):
             raise reader.doubt("uncertain.sql_cascade", "", location(relation))
         changes.append(_command(reader, command, making))
         closed("ALTER TABLE", command, _COMMAND)

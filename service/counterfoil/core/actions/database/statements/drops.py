@@ -12,10 +12,18 @@ from typing import Final
 from counterfoil.core.actions.database.changes import ChangeReader
 from counterfoil.core.actions.database.effects import RELATION, SCHEMA, TYPE, Span, Thing
 from counterfoil.core.actions.database.source import checked_name
-from counterfoil.core.actions.database.statements.owned import KINDS, named, owned_use, schema_use
+from counterfoil.core.actions.database.statements.owned import (
+    KINDS,
+    cascades,
+    named,
+    owned_use,
+    schema_use,
+)
 from counterfoil.core.actions.database.tree import Node, closed, nodes, strings, unwrap, word
 
 _DROP: Final = frozenset({"objects", "removeType", "behavior", "missing_ok", "concurrent"})
+_RELATIONS: Final = frozenset({"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE"})
+"""Kinds of which a catalogue shows whether anything depends on them."""
 _OF_TABLE: Final = {
     "OBJECT_TRIGGER": "drop_trigger",
     "OBJECT_POLICY": "drop_policy",
@@ -32,7 +40,8 @@ def drop(reader: ChangeReader, fields: Node, span: Span) -> None:
     """
     closed("DROP", fields, _DROP)
     removed = word(fields, "removeType")
-    if word(fields, "behavior") != "DROP_RESTRICT":
+    cascade = word(fields, "behavior") != "DROP_RESTRICT"
+    if cascade and removed not in _RELATIONS:
         raise reader.refusal("uncertain.sql_cascade", "", span)
     items = nodes(fields, "objects")
     if removed == "OBJECT_SCHEMA":
@@ -43,6 +52,8 @@ def drop(reader: ChangeReader, fields: Node, span: Span) -> None:
         kind = KINDS[removed]
         for thing in named(reader, [_path(item) for item in items], span, kind):
             owned_use(reader, thing, kind, "drop", -1)
+            if cascade and not cascades(reader, thing, None, -1):
+                raise reader.refusal("uncertain.sql_cascade", thing.name, span)
             _ended(reader, thing, kind)
     else:
         raise reader.refusal("uncertain.sql_drop_kind", removed.removeprefix("OBJECT_"), span)

@@ -241,6 +241,17 @@ def reindex(reader: ChangeReader, fields: Node, span: Span) -> None:
     owned(reader, as_node(fields.get("relation")), kind, "reindex")
 
 
+def set_constraints(reader: ChangeReader, fields: Node, span: Span) -> None:
+    """Read SET CONSTRAINTS ALL: when the deferrable ones are checked in this transaction.
+
+    Raises:
+        Unreadable: it names some.
+    """
+    closed("SET CONSTRAINTS", fields, frozenset({"constraints", "deferred"}))
+    if nodes(fields, "constraints"):
+        raise reader.refusal("uncertain.sql_session", "SET CONSTRAINTS of some", span)
+
+
 def show(reader: ChangeReader, fields: Node, span: Span) -> None:
     """Read a VariableShowStmt of a setting on the list.
 

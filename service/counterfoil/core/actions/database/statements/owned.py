@@ -80,6 +80,29 @@ def owned_use(reader: ChangeReader, thing: Thing, kind: str, verb: str, at: int)
     return use
 
 
+def cascades(reader: ChangeReader, thing: Thing, column: str | None, at: int) -> bool:
+    """Read CASCADE of a relation, or of one column, where the catalogue shows what it reaches.
+
+    Foreign keys that point to it are dropped from their tables: each is an `alter` of its
+    table, which the server asks no right for. False where nobody knows what else is reached.
+    """
+    known = reader.relation(thing)
+    if known is None:
+        return thing.own
+    if (column in known.dependents) if column is not None else known.dependents:
+        return False
+    for key in known.referenced_by:
+        if column is not None and column not in key.target_columns:
+            continue
+        if key.source == (thing.schema, thing.name):
+            continue
+        other = reader.things.get(key.source) or reader.thing(*key.source, thing.location)
+        use = other.use("alter", at)
+        use.whole, use.needs = True, use.needs or []
+        use.note(through="cascade", changes=[{"form": "drop_constraint"}])
+    return True
+
+
 def named(
     reader: ChangeReader, paths: Sequence[Sequence[str]], span: Span, kind: str
 ) -> list[Thing]:
