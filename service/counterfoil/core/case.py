@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from counterfoil.core.catalog import Located
 from counterfoil.core.model import (
+    Actor,
     AuthorizationRequest,
     Caller,
     Effect,
@@ -75,6 +76,19 @@ def catalogue_json(reading: Interpretation) -> dict[str, JsonObject]:
     return {} if reading.catalogue is None else {"catalogue": reading.catalogue}
 
 
+def actor_json(actor: Actor) -> dict[str, str | list[str] | list[dict[str, str]]]:
+    """The agent as policy reads it; `via` and `ceiling` where it has them."""
+    value: dict[str, str | list[str] | list[dict[str, str]]] = {
+        "iss": actor.issuer,
+        "sub": actor.sub,
+    }
+    if actor.via:
+        value["via"] = [{"iss": actor.issuer, "sub": name} for name in actor.via]
+    if actor.ceiling is not None:
+        value["ceiling"] = sorted(actor.ceiling)
+    return value
+
+
 def caller_json(caller: Caller) -> dict[str, JsonObject | str | None]:
     """Subject, actor and run as policy reads them."""
     return {
@@ -84,9 +98,7 @@ def caller_json(caller: Caller) -> dict[str, JsonObject | str | None]:
             "sub": caller.subject.sub,
             "groups": list(caller.subject.groups),
         },
-        "actor": None
-        if caller.actor is None
-        else {"iss": caller.actor.issuer, "sub": caller.actor.sub},
+        "actor": None if caller.actor is None else actor_json(caller.actor),
         "run": caller.run_id,
     }
 

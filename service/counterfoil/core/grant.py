@@ -12,7 +12,7 @@ the last moment to redeem, `credential_deadline` the last moment the credential 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -155,9 +155,14 @@ def _claims(decision: Decision, caller: Caller, times: _Times) -> dict[str, Json
         "policy": _policy(decision.policy_revision),
     }
     if caller.actor is not None:
-        actor = caller.actor
-        claims["act"] = {"iss": actor.issuer, "sub": actor.sub, "sub_profile": "ai_agent"}
+        claims["act"] = act_claim(caller.actor.issuer, (caller.actor.sub, *caller.actor.via))
     return claims
+
+
+def act_claim(issuer: str, chain: Sequence[str]) -> JsonObject:
+    """RFC 8693 §4.1: the current agent outermost, each before it one level deeper."""
+    current: dict[str, JsonValue] = {"iss": issuer, "sub": chain[0], "sub_profile": "ai_agent"}
+    return {**current, "act": act_claim(issuer, chain[1:])} if len(chain) > 1 else current
 
 
 def scoped_token_request(grant: Grant) -> JsonObject:

@@ -44,10 +44,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """The registered agent that acts for the subject (RFC 8693 `act`, outermost)."""
+    """The registered agent that acts for the subject (RFC 8693 `act`, outermost).
+
+    `via` names the agents that handed on to it, the last one first, of the same issuer.
+    `ceiling` is what its registration lets it do at most, roles of the policy's data, in a
+    chain those of all its agents; None for an agent that another issuer registers.
+    """
 
     issuer: str
     sub: str
+    via: tuple[str, ...] = ()
+    ceiling: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +62,10 @@ class Caller:
     """All that a verified credential says. Only `identity/` makes one.
 
     `key_thumbprint` is the RFC 7638 thumbprint of the key that the credential is bound to,
-    and whose proof came with it.
+    and whose proof came with it. `issued_at` is the earliest moment at which it can have been
+    issued, whatever the issuer's clock; `session` names the provider's session that it rests
+    on (`sources.session_name`). One that was `revoked` may report what happened, and nothing
+    else.
     """
 
     tenant: str
@@ -68,6 +78,9 @@ class Caller:
     client_id: str | None = None
     roles: frozenset[str] = frozenset()
     key_thumbprint: str | None = None
+    issued_at: float | None = None
+    session: str | None = None
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +131,16 @@ class AnswerRequest:
     answer: str
     action_digest: str
     comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationRequest:
+    """What an administrator ends: `by` and its `parts` (core/revocation.py)."""
+
+    by: str
+    parts: tuple[str, ...]
+    before: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from counterfoil.core.model import Caller
+from counterfoil.core.model import Actor, Caller
 from counterfoil.ports import StoredEvent
 
 AUDITOR = "auditor"
@@ -15,7 +15,7 @@ def belongs_to_agent(decided: StoredEvent, caller: Caller) -> bool:
     recorded = _caller_of(decided)
     return (
         caller.actor is not None
-        and recorded.get("actor") == {"iss": caller.actor.issuer, "sub": caller.actor.sub}
+        and _same_actor(recorded.get("actor"), caller.actor)
         and _same_person(recorded, caller)
         and recorded.get("run") == caller.run_id
     )
@@ -31,6 +31,14 @@ def may_read(decided: StoredEvent, caller: Caller) -> bool:
 def _caller_of(decided: StoredEvent) -> dict[str, object]:
     value = json.loads(decided.payload.get("caller", b"{}"))
     return value if isinstance(value, dict) else {}
+
+
+def _same_actor(recorded: object, actor: Actor) -> bool:
+    return (
+        isinstance(recorded, dict)
+        and recorded.get("iss") == actor.issuer
+        and recorded.get("sub") == actor.sub
+    )
 
 
 def _same_person(recorded: dict[str, object], caller: Caller) -> bool:

@@ -17,5 +17,12 @@ subject(role) if {
 
 # METADATA
 # title: The agent holds the role
-# description: Found by issuer and name together; without a registered agent nobody does.
-actor(role) if data.data.access[input.tenant].roles[role].agents[input.actor.iss][input.actor.sub]
+# description: |
+#   Found by issuer and name together; without a registered agent nobody does. Each agent that
+#   handed on to it holds the role as well, and the registration allows it.
+actor(role) if {
+	agents := data.data.access[input.tenant].roles[role].agents
+	agents[input.actor.iss][input.actor.sub]
+	every agent in object.get(input.actor, "via", []) { agents[agent.iss][agent.sub] }
+	role in object.get(input.actor, "ceiling", [role])
+}
