@@ -178,6 +178,7 @@ def answering(
         "policy": adapters.policy,
         "ledger": adapters.ledger,
         "states": adapters.ledger.states,
+        "revocations": adapters.ledger.revocations,
         "url": load_config(None, service.environment, dev=True).grant.issuer,
         "policy_timeout_seconds": 8.0,
         "ledger_timeout_seconds": 8.0,
@@ -196,6 +197,7 @@ def reading(
         "identity": adapters.identity,
         "ledger": adapters.ledger,
         "states": adapters.ledger.states,
+        "revocations": adapters.ledger.revocations,
         "url": load_config(None, service.environment, dev=True).grant.issuer,
         "ledger_timeout_seconds": 8.0,
     }

@@ -217,6 +217,7 @@ def flow_of(service: Service, adapters: Adapters, **changes: Any) -> AuthorizeFl
         "signer": adapters.signer,
         "ledger": adapters.ledger,
         "approvals": build_approvals(config, adapters),
+        "revocations": adapters.ledger.revocations,
         "settings": settings(),
     }
     return AuthorizeFlow(**{**parts, **changes})

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from flask import Blueprint
 
 from counterfoil.catalogues.store import CatalogueStore
+from counterfoil.app_identity import identity_endpoints
 from counterfoil.config import Config
 from counterfoil.core.catalog import ArgumentsCheck, Catalog
 from counterfoil.core.grant import GrantTerms
@@ -22,6 +23,7 @@ from counterfoil.flows.approval_reading import ApprovalReadingFlow
 from counterfoil.flows.approvals import ApprovalDesk
 from counterfoil.flows.approve import AnswerFlow
 from counterfoil.flows.authorize import AuthorizeFlow, Settings
+from counterfoil.flows.callers import LiveCallers
 from counterfoil.flows.outcome import OutcomeFlow
 from counterfoil.flows.trail import TrailFlow
 from counterfoil.http.approvals import approvals_blueprint
@@ -37,9 +39,10 @@ from counterfoil.http.problems import Problems
 from counterfoil.http.refusals import RefusalLog
 from counterfoil.http.wellknown import protected_resource, wellknown_blueprint
 from counterfoil.identity.credentials import Verifier
+from counterfoil.identity.delegation import delegation_signer
 from counterfoil.identity.dpop import ProofVerifier
 from counterfoil.identity.signing import Es256Signer
-from counterfoil.keys import jwks_document, load_grant_key
+from counterfoil.keys import JsonWebKey, jwks_document, load_grant_key
 from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
@@ -66,10 +69,12 @@ class Adapters:
     clock: SystemClock
     ids: RandomIds
     schemas: SchemaRegistry
-    identity: Verifier
+    verifier: Verifier
+    identity: LiveCallers
     reader: ReaderPool
     policy: OpaEngine
     signer: Es256Signer
+    delegation_signer: Es256Signer | None
     ledger: LedgerClient
 
 
@@ -100,6 +105,7 @@ def create_app(config: Config) -> LeanFlask:
         signer=adapters.signer,
         ledger=adapters.ledger,
         approvals=build_approvals(config, adapters),
+        revocations=adapters.ledger.revocations,
         settings=Settings(
             actor_required=config.identity.actor_required,
             policy_timeout_seconds=config.policy.timeout_ms / 1000,
@@ -129,6 +135,8 @@ def create_app(config: Config) -> LeanFlask:
         )
     )
     app.register_blueprint(_approvals(config, adapters, credentials))
+    for blueprint in identity_endpoints(config, adapters, credentials):
+        app.register_blueprint(blueprint)
     app.extensions["stop_waiting"] = adapters.ledger.states.stop_waiting
     _register_documents(app, config, adapters)
     return app
@@ -141,20 +149,24 @@ def build_adapters(config: Config) -> Adapters:
         ConfigError: a key, a schema or the policy bundle cannot be used.
     """
     clock = SystemClock()
+    delegation = delegation_signer(config)
     ledger = LedgerClient(
         socket_path=config.server.run_directory / SOCKET_NAME,
         database_path=config.ledger.path,
         keys_directory=config.keys.directory,
         clock=clock,
     )
+    verifier = Verifier(config, _proofs(config, clock, ledger), delegation)
     return Adapters(
         clock=clock,
         ids=RandomIds(),
         schemas=SchemaRegistry.load(packaged("schemas")),
-        identity=Verifier(config, _proofs(config, clock, ledger)),
+        verifier=verifier,
+        identity=LiveCallers(identity=verifier, revocations=ledger.revocations),
         reader=ReaderPool(catalogues=build_catalogues(config, clock), monotonic=clock.monotonic),
         policy=OpaEngine(config),
         signer=Es256Signer(load_grant_key(config.keys.directory)),
+        delegation_signer=delegation,
         ledger=ledger,
     )
 
@@ -185,6 +197,7 @@ def build_approvals(config: Config, adapters: Adapters) -> ApprovalDesk:
         ledger=adapters.ledger,
         states=adapters.ledger.states,
         ids=adapters.ids,
+        revocations=adapters.ledger.revocations,
         url=config.grant.issuer,
     )
 
@@ -216,6 +229,7 @@ def _approvals(config: Config, adapters: Adapters, credentials: Credentials) -> 
         identity=adapters.identity,
         ledger=adapters.ledger,
         states=adapters.ledger.states,
+        revocations=adapters.ledger.revocations,
         url=config.grant.issuer,
         ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
     )
@@ -227,6 +241,7 @@ def _approvals(config: Config, adapters: Adapters, credentials: Credentials) -> 
         policy=adapters.policy,
         ledger=adapters.ledger,
         states=adapters.ledger.states,
+        revocations=adapters.ledger.revocations,
         url=config.grant.issuer,
         policy_timeout_seconds=config.policy.timeout_ms / 1000,
         ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
@@ -259,12 +274,18 @@ def _register_documents(app: LeanFlask, config: Config, adapters: Adapters) -> N
         permission_types=types,
     )
     app.register_blueprint(
-        wellknown_blueprint(jwks=jwks_document([adapters.signer.public_jwk]), metadata=metadata)
+        wellknown_blueprint(jwks=jwks_document(_published(adapters)), metadata=metadata)
     )
     document = bundle(
         load_source(packaged("schemas") / "openapi" / "openapi.json"), adapters.schemas.schemas
     )
     app.register_blueprint(openapi_blueprint(document))
+
+
+def _published(adapters: Adapters) -> list[JsonWebKey]:
+    """One key per purpose; `typ` says which purpose a signature is for."""
+    signers = (adapters.signer, adapters.delegation_signer)
+    return [signer.public_jwk for signer in signers if signer is not None]
 
 
 def _checks(adapters: Adapters) -> Mapping[str, Check]:
@@ -279,5 +300,5 @@ def _checks(adapters: Adapters) -> Mapping[str, Check]:
         "opa:policy": lambda: adapters.policy.health(deadline=within()),
         "ledger:writable": lambda: adapters.ledger.health(deadline=within()),
         "reader:parser": reader,
-        "identity:keys": lambda: adapters.identity.health(now=adapters.clock.now()),
+        "identity:keys": lambda: adapters.verifier.health(now=adapters.clock.now()),
     }

@@ -16,6 +16,7 @@ from counterfoil.config_model import (
     DELEGATION_JWKS_FILE,
     DEVELOPMENT_ISSUER,
     CatalogueConfig,
+    LAUNCHER_SECRET_FILE,
     Config,
     GrantConfig,
     IdentityConfig,
@@ -48,7 +49,13 @@ __all__ = [
 
 DEFAULT_FILE = "counterfoil.toml"
 _DEVELOPMENT_DEFAULTS = Path(__file__).with_name("development.toml")
-_ENTRY_KEYS = {"action": ("tool",), "resource": ("id",), "role": ("name", "tenant")}
+_ENTRY_KEYS = {
+    "action": ("tool",),
+    "resource": ("id",),
+    "role": ("name", "tenant"),
+    "agent": ("name", "tenant"),
+    "launcher": ("id",),
+}
 
 
 def find_config(argument: Path | None) -> Path | None:
@@ -101,7 +108,9 @@ def _foreign_issuers(settings: Settings) -> list[str]:
 def _with_development(settings: Settings) -> Settings:
     keys = settings.get("keys")
     directory = keys.get("directory") if isinstance(keys, dict) else None
-    jwks_file = Path(directory if isinstance(directory, str) else "var/keys", DELEGATION_JWKS_FILE)
+    folder = Path(directory if isinstance(directory, str) else "var/keys")
     defaults = read_toml(_DEVELOPMENT_DEFAULTS)
-    defaults["identity"]["oidc"][0]["jwks_file"] = str(jwks_file)
+    identity = defaults["identity"]
+    identity["oidc"][0]["jwks_file"] = str(folder / DELEGATION_JWKS_FILE)
+    identity["launcher"][0]["secret_file"] = str(folder / LAUNCHER_SECRET_FILE)
     return merge(defaults, settings, keys=_ENTRY_KEYS)

@@ -24,6 +24,7 @@ from counterfoil.config_model import (
     ToolArguments,
     split_address,
 )
+from counterfoil.config_registry import agents, delegation_terms, launchers, registry_findings
 from counterfoil.config_source import Place, Settings
 from counterfoil.core.claims import RoleEntry
 from counterfoil.core.model import ActionMapping, Enforcement, JsonObject, Resource
@@ -97,7 +98,10 @@ def build(
         keys=KeysConfig(directory=base / read.section("keys")["directory"]),
         catalogue=_catalogue(read, base),
         identity=_identity(read, base),
-        grant=_grant(read, server["listen"]),
+        token=delegation_terms(
+            read.section("token"), DEVELOPMENT_ISSUER if development else _public_url(read)
+        ),
+        grant=_grant(read),
         roles=tuple(_role(entry) for entry in read.entries("role")),
         resources=MappingProxyType({resource.id: resource for resource in resources}),
         actions=MappingProxyType({entry["tool"]: mapping_of(entry) for entry in actions}),
@@ -168,15 +172,21 @@ def _identity(read: Defaults, base: Path) -> IdentityConfig:
         actor_required=section["actor_required"],
         leeway_seconds=section["leeway_seconds"],
         oidc=tuple(oidc_issuer(entry, base) for entry in read.entries("oidc", within="identity")),
+        launchers=launchers(read.entries("launcher", within="identity"), base),
+        agents=agents(read.entries("agent", within="identity")),
     )
 
 
-def _grant(read: Defaults, listen: str) -> GrantConfig:
+def _grant(read: Defaults) -> GrantConfig:
     exchange = {
         entry["issuer"]: entry["endpoint"] for entry in read.entries("exchange", within="grant")
     }
-    issuer = read.section("grant").get("issuer", f"http://{listen}")
-    return GrantConfig(issuer=issuer, exchange=MappingProxyType(exchange))
+    return GrantConfig(issuer=_public_url(read), exchange=MappingProxyType(exchange))
+
+
+def _public_url(read: Defaults) -> str:
+    url: str = read.section("grant").get("issuer", f"http://{read.section('server')['listen']}")
+    return url
 
 
 def _role(entry: Mapping[str, Any]) -> RoleEntry:
@@ -203,6 +213,7 @@ def _duplicates(read: Defaults) -> Iterator[str]:
     # Tools name a resource by its id alone, so ids are unique across types.
     checks: tuple[tuple[Place, list[dict[str, Any]], str], ...] = (
         (("identity", "oidc"), read.entries("oidc", within="identity"), "issuer"),
+        (("identity", "launcher"), read.entries("launcher", within="identity"), "id"),
         (("resource",), read.entries("resource"), "id"),
         (("action",), read.entries("action"), "tool"),
         (("grant", "exchange"), read.entries("exchange", within="grant"), "issuer"),
@@ -219,6 +230,7 @@ def _meaning(config: Config, actions: list[dict[str, Any]]) -> Iterator[str]:
     yield from _addresses(config)
     for i, entry in enumerate(actions):
         yield from _action(config, entry, i)
+    yield from registry_findings(config)
     issuers = {item.entry.issuer for item in config.identity.oidc}
     for i, role in enumerate(config.roles):
         for issuer in sorted(role.issuers - issuers):

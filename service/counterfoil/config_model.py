@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from counterfoil.core.agents import RegisteredAgent
 from counterfoil.core.claims import IssuerEntry, RoleEntry
+from counterfoil.core.delegation import DelegationTerms
 from counterfoil.core.model import ActionMapping, JsonObject, Resource
 
 DEVELOPMENT_ISSUER = "urn:counterfoil:development"
@@ -14,6 +16,9 @@ DEVELOPMENT_ISSUER = "urn:counterfoil:development"
 
 DELEGATION_JWKS_FILE = "delegation.jwks.json"
 """Its public keys, within `keys.directory`."""
+
+LAUNCHER_SECRET_FILE = "launcher.secret"  # noqa: S105 -- a file's name
+"""The secret of the development launcher, within `keys.directory`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +119,25 @@ class OidcIssuer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LauncherEntry:
+    """One `[[identity.launcher]]`; it has keys, or in development a secret."""
+
+    id: str
+    tenant: str
+    jwks_file: Path | None
+    algorithms: tuple[str, ...]
+    secret_file: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityConfig:
     """`[identity]`."""
 
     actor_required: bool
     leeway_seconds: int
     oidc: tuple[OidcIssuer, ...]
+    launchers: tuple[LauncherEntry, ...] = ()
+    agents: tuple[RegisteredAgent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +170,7 @@ class Config:
     keys: KeysConfig
     catalogue: CatalogueConfig
     identity: IdentityConfig
+    token: DelegationTerms
     grant: GrantConfig
     roles: tuple[RoleEntry, ...]
     resources: Mapping[str, Resource]

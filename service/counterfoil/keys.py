@@ -1,15 +1,16 @@
 """Key files of the service: made once, never overwritten, readable by its account alone.
 
 One key per purpose. Here are the two ES256 ones: `grant.pem` signs scoped token requests,
-`delegation.pem` signs delegation tokens (of the development issuer for now), with its
-public half in `delegation.jwks.json` for the verifier. A file appears whole or not at all,
-and of several processes that start at once the first one's file stays.
+`delegation.pem` signs delegation tokens, with its public half in `delegation.jwks.json` for
+the verifier; and in development the secret of the launcher. A file appears whole or not at
+all, and of several processes that start at once the first one's file stays.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from counterfoil.config_model import DELEGATION_JWKS_FILE
+from counterfoil.config_model import DELEGATION_JWKS_FILE, LAUNCHER_SECRET_FILE
 from counterfoil.core.canonical import b64url
 from counterfoil.errors import ConfigError
 
@@ -33,6 +34,7 @@ GRANT_KEY_FILE = "grant.pem"
 DELEGATION_KEY_FILE = "delegation.pem"
 MAX_KEY_BYTES = 16_384
 _COORDINATE_BYTES = 32  # P-256, RFC 7518 §6.2.1.2
+_SECRET = re.compile(rb"[!-~]{32,256}")
 _FORBIDDEN_MODE = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO  # group may read: mounted secrets
 
 JsonWebKey = dict[str, str]
@@ -64,6 +66,42 @@ def ensure_delegation_key(directory: Path) -> Path:
     return path
 
 
+def ensure_launcher_secret(directory: Path) -> Path:
+    """Make `launcher.secret`, the development launcher's, unless it is there.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    path = directory / LAUNCHER_SECRET_FILE
+    if not path.exists():
+        _write(path, f"{secrets.token_urlsafe(32)}\n".encode("ascii"), replace=False)
+    return path
+
+
+def load_secret(path: Path) -> bytes:
+    """Read a launcher's secret: one line, which only its account can read.
+
+    Raises:
+        ConfigError: missing, readable by others, or not 32 to 256 printable characters.
+    """
+    text = _read_private(path, "identity.launcher").strip()
+    if not _SECRET.fullmatch(text):
+        raise ConfigError(
+            f"{path} is not one line of 32 to 256 printable characters.",
+            pointer="identity.launcher",
+        )
+    return text
+
+
+def load_delegation_key(directory: Path) -> Es256Key:
+    """Read `delegation.pem`.
+
+    Raises:
+        ConfigError: see `load_es256_key`.
+    """
+    return load_es256_key(directory / DELEGATION_KEY_FILE)
+
+
 def load_grant_key(directory: Path) -> Es256Key:
     """Read `grant.pem`.
 
@@ -79,18 +117,7 @@ def load_es256_key(path: Path) -> Es256Key:
     Raises:
         ConfigError: missing, readable by others, not a regular file, or another kind of key.
     """
-    try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            pem = file.read(MAX_KEY_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read ({error.strerror}). "
-            "Run `make setup`, or start `counterfoil serve --dev` once.",
-            pointer="keys.directory",
-        ) from error
-    if not stat.S_ISREG(status.st_mode) or status.st_mode & _FORBIDDEN_MODE:
-        raise ConfigError(f"others may use {path}. Run: chmod 600 {path}", pointer="keys.directory")
+    pem = _read_private(path, "keys.directory")
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -116,6 +143,22 @@ def public_jwk(key: Es256Key) -> JsonWebKey:
 def jwks_document(keys: Sequence[JsonWebKey]) -> dict[str, list[JsonWebKey]]:
     """The JWK Set of `/.well-known/jwks.json` (RFC 7517 §5)."""
     return {"keys": list(keys)}
+
+
+def _read_private(path: Path, pointer: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            data = file.read(MAX_KEY_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}). "
+            "Run `make setup`, or start `counterfoil serve --dev` once.",
+            pointer=pointer,
+        ) from error
+    if not stat.S_ISREG(status.st_mode) or status.st_mode & _FORBIDDEN_MODE:
+        raise ConfigError(f"others may use {path}. Run: chmod 600 {path}", pointer=pointer)
+    return data
 
 
 def _ensure(directory: Path, name: str) -> Path:

@@ -29,7 +29,13 @@ from counterfoil.cli.readiness import wait_until_ready
 from counterfoil.cli.run_directory import RunDirectory
 from counterfoil.config_model import Config
 from counterfoil.identity.credentials import check_key_files
-from counterfoil.keys import ensure_delegation_key, ensure_grant_key, load_grant_key
+from counterfoil.keys import (
+    ensure_delegation_key,
+    ensure_grant_key,
+    ensure_launcher_secret,
+    load_delegation_key,
+    load_grant_key,
+)
 from counterfoil.ledger.keys import load_master
 from counterfoil.system import SystemClock
 
@@ -69,7 +75,10 @@ def _check_keys(config: Config) -> None:
     if config.development:
         ensure_grant_key(folder)
         ensure_delegation_key(folder)
+        ensure_launcher_secret(folder)
     load_grant_key(folder)
+    if config.identity.agents:
+        load_delegation_key(folder)
     check_key_files(config, now=SystemClock().now())
     load_master(folder, create=config.development)
 

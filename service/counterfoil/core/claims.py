@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NewType
 
 from counterfoil.core.claim_values import (
@@ -32,7 +32,7 @@ from counterfoil.core.claim_values import (
     time_of,
 )
 from counterfoil.core.model import Actor, Caller, JsonValue, Subject
-from counterfoil.core.sources import VerifiedSource
+from counterfoil.core.sources import VerifiedSource, session_name
 from counterfoil.errors import (
     ActorRequired,
     ExpiredCredential,
@@ -133,6 +133,22 @@ def read_caller(
         client_id=client,
         roles=frozenset() if actor else _roles(subject, tenant, entry.issuer, roles),
         key_thumbprint=_bound_key(claims),
+    )
+
+
+def with_origin(
+    caller: Caller, claims: VerifiedClaims, entry: IssuerEntry, ahead_seconds: float
+) -> Caller:
+    """The caller with what a revocation may name: since when, and in which session.
+
+    Raises:
+        MissingClaim: `iat` or `sid` is malformed.
+    """
+    issued_at, session = _optional_time(claims, "iat"), _optional_name(claims, "sid")
+    return replace(
+        caller,
+        issued_at=None if issued_at is None else issued_at - ahead_seconds,
+        session=None if session is None else session_name(entry.issuer, session),
     )
 
 

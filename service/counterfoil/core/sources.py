@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from counterfoil.core.canonical import canonical_bytes
+from counterfoil.core.canonical import canonical_bytes, digest
 from counterfoil.core.model import Subject
 
 
@@ -18,9 +18,10 @@ class VerifiedSource:
 
     `subject.issuer` is the provider's `subject_namespace` where its entry has one, else
     `provider` (the OIDC issuer or the SAML entity id). Times are seconds since the epoch:
-    nothing made from this lives past `expires_at`. `session` is the provider's own (`sid`,
-    SessionIndex), by which it ends it; `source_id` is the token's `jti` or the assertion's
-    ID; `key_thumbprint` is the RFC 7638 thumbprint of the key whose proof came with it.
+    nothing made from this lives past `expires_at`; what has no `issued_at` counts as older
+    than any revocation. `session` is the provider's own (`sid`, SessionIndex), by which it
+    ends it; `source_id` is the token's `jti` or the assertion's ID; `key_thumbprint` is the
+    RFC 7638 thumbprint of the key whose proof came with it.
     """
 
     tenant: str
@@ -45,3 +46,8 @@ def stored_source(data: bytes) -> VerifiedSource:
     subject = value.pop("subject")
     subject["groups"] = tuple(subject["groups"])
     return VerifiedSource(subject=Subject(**subject), **value)
+
+
+def session_name(provider: str, session: str) -> str:
+    """The name of a provider's session in our tokens: it tells neither of the two."""
+    return digest(canonical_bytes(["session", provider, session]))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+_UTC = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z", re.ASCII
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -17,6 +21,17 @@ def rfc3339(seconds: float) -> str:
 def rfc3339_second(seconds: float) -> str:
     """`2026-11-24T03:10:00Z`: a deadline, cut to the second before it."""
     return f"{_second(int(seconds))}Z"
+
+
+def seconds_of(text: str) -> float:
+    """The seconds of a time in UTC, `2026-11-24T03:10:00Z` with or without a fraction.
+
+    Raises:
+        ValueError: another form.
+    """
+    if not _UTC.fullmatch(text):
+        raise ValueError("not an RFC 3339 time in UTC")
+    return (datetime.fromisoformat(text) - _EPOCH) / timedelta(seconds=1)
 
 
 @lru_cache(maxsize=64)  # a request writes several times of the same second, at 5 µs each

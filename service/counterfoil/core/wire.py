@@ -16,6 +16,7 @@ from counterfoil.core.model import (
     Context,
     JsonObject,
     OutcomeReport,
+    RevocationRequest,
 )
 from counterfoil.core.strict_json import parse
 
@@ -92,6 +93,38 @@ class ApprovalReader:
             RequestError: not strict JSON, too large, or not of the published shape.
         """
         self.validate_cancel(parse(body, max_bytes=self.max_bytes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationRequestReader:
+    """Reads the body of `POST /revocations`, within one bound on bytes."""
+
+    max_bytes: int
+    validate: Validate
+
+    def read(self, body: bytes) -> RevocationRequest:
+        """Return what is to be revoked.
+
+        Raises:
+            RequestError: not strict JSON, too large, or not of the published shape.
+        """
+        value = parse(body, max_bytes=self.max_bytes)
+        self.validate(value)
+        by = next(name for name in _REVOCABLE if name in value)
+        named = value[by]
+        if isinstance(named, dict):
+            parts: tuple[str, ...] = (cast("str", named["iss"]), cast("str", named["sub"]))
+        else:
+            parts = () if named is True else (cast("str", named),)
+        return RevocationRequest(
+            by=by,
+            parts=parts,
+            before=cast("str | None", value.get("before")),
+            reason=cast("str | None", value.get("reason")),
+        )
+
+
+_REVOCABLE = ("subject", "actor", "run", "token", "everything")
 
 
 def authorization_request(value: JsonObject) -> AuthorizationRequest:

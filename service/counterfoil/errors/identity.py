@@ -82,6 +82,10 @@ class GroupsOverage(IdentityError):
     usual_rule = Rule.GROUPS
 
 
+class RevokedCredential(IdentityError):
+    """It was ended before its time: its person, agent, run, session or itself was revoked."""
+
+
 class ActorRequired(IdentityError):
     """A token without a registered actor (DESIGN step 2)."""
 
@@ -108,6 +112,10 @@ class CallerError(CounterfoilError):
     title = "The caller may not do this"
     status = 403
     solution = "Ask the operator for the role that the documentation of this path names."
+
+
+class RoleRequired(CallerError):
+    """The caller lacks the role that the path wants."""
 
 
 class AgentNotAllowed(CallerError):

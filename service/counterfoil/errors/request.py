@@ -114,6 +114,15 @@ class IdempotencyConflict(RequestError):
     solution = "Use a new key for a new request."
 
 
+class GrantRevoked(RequestError):
+    """The key stands for an answer with a grant whose run, person or agent was revoked since."""
+
+    code = "grant.revoked"
+    title = "The grant that this key stands for was revoked"
+    status = 409
+    solution = "Send the action again with another Idempotency-Key; it is then decided anew."
+
+
 class IdempotencyInProgress(IdempotencyConflict):
     """The first request with this key is still running."""
 

@@ -17,8 +17,10 @@ from counterfoil.core.model import Caller, JsonValue
 from counterfoil.errors import ApprovalError, NotFound, StateConflict
 from counterfoil.flows import approval_events as record
 from counterfoil.flows.access import AUDITOR
-from counterfoil.flows.expiry import with_expiry_recorded
+from counterfoil.flows.callers import check_still
+from counterfoil.flows.expiry import is_revoked, with_end_recorded
 from counterfoil.ports import Clock, IdentityVerifier, Ids, Ledger, Proof, States
+from counterfoil.ports_tokens import Revocations
 
 MAX_WAIT_SECONDS = 30
 MAX_SHOWN = 200  # of the pending ones, those that end first
@@ -35,6 +37,7 @@ class ApprovalReadingFlow:
     identity: IdentityVerifier
     ledger: Ledger
     states: States
+    revocations: Revocations
     url: str
     ledger_timeout_seconds: float
 
@@ -76,6 +79,7 @@ class ApprovalReadingFlow:
                 deadline=self.clock.monotonic() + left,
             )
             now = self.clock.now()
+            check_still(caller, self.revocations, now=now)
             approval = self._seen(approval_id, caller)
         return approval_json(self._settled(approval, now=now), url=self.url, now=now)
 
@@ -123,9 +127,13 @@ class ApprovalReadingFlow:
         return approval
 
     def _settled(self, approval: Approval, *, now: float) -> Approval:
-        event_id = self.ids.new("evt")
-        return with_expiry_recorded(
-            approval, self.ledger, event_id=event_id, now=now, deadline=self._deadline()
+        return with_end_recorded(
+            approval,
+            self.ledger,
+            self.revocations,
+            event_id=self.ids.new("evt"),
+            now=now,
+            deadline=self._deadline(),
         )
 
     def _deadline(self) -> float:
@@ -143,7 +151,8 @@ class ApprovalReadingFlow:
             if state.state != Status.PENDING or state.expires_at <= now:
                 continue
             approval = record.load_at(self.ledger, caller.tenant, state)
-            if approval is not None and _waits_for(approval, caller, now=now):
+            waits = approval is not None and _waits_for(approval, caller, now=now)
+            if approval is not None and waits and not is_revoked(approval, self.revocations):
                 found.append(approval)
             if len(found) == MAX_SHOWN:
                 break

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from counterfoil.core.approval import (
     OPEN,
@@ -31,7 +31,9 @@ from counterfoil.core.model import Caller, Decision, Effect, Enforcement, JsonOb
 from counterfoil.core.policy_input import policy_input
 from counterfoil.core.times import rfc3339
 from counterfoil.flows import approval_events as record
+from counterfoil.flows.expiry import is_revoked
 from counterfoil.ports import Event, Ids, Ledger, States, StoredState
+from counterfoil.ports_tokens import Revocations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,7 @@ class ApprovalDesk:
     ledger: Ledger
     states: States
     ids: Ids
+    revocations: Revocations
     url: str
 
     def presented(self, cases: Sequence[Case], caller: Caller, *, now: float) -> list[Presented]:
@@ -146,6 +149,9 @@ class ApprovalDesk:
         if approval_id is None:
             return Presented()
         approval = record.load(self.ledger, self.states, caller.tenant, approval_id)
+        if approval is not None and approval.ended is None:
+            revoked = is_revoked(approval, self.revocations)
+            approval = replace(approval, ended=Status.CANCELLED) if revoked else approval
         problem = why_not_usable(
             approval,
             caller,

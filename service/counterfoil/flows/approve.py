@@ -31,7 +31,7 @@ from counterfoil.core.times import rfc3339
 from counterfoil.core.verdict import judge
 from counterfoil.errors import AgentNotAllowed, ApprovalPolicyChanged, NotFound, StateConflict
 from counterfoil.flows import approval_events as record
-from counterfoil.flows.expiry import with_expiry_recorded
+from counterfoil.flows.expiry import with_end_recorded
 from counterfoil.ports import (
     Clock,
     IdentityVerifier,
@@ -42,6 +42,7 @@ from counterfoil.ports import (
     Proof,
     States,
 )
+from counterfoil.ports_tokens import Revocations
 
 RIVALS = 8
 """Answers that may come first before one gives up: more people than any quorum asks at once."""
@@ -58,6 +59,7 @@ class AnswerFlow:
     policy: PolicyEngine
     ledger: Ledger
     states: States
+    revocations: Revocations
     url: str
     policy_timeout_seconds: float
     ledger_timeout_seconds: float
@@ -96,8 +98,13 @@ class AnswerFlow:
         if approval is None:
             raise NotFound
         deadline = self.clock.monotonic() + self.ledger_timeout_seconds
-        approval = with_expiry_recorded(
-            approval, self.ledger, event_id=self.ids.new("evt"), now=now, deadline=deadline
+        approval = with_end_recorded(
+            approval,
+            self.ledger,
+            self.revocations,
+            event_id=self.ids.new("evt"),
+            now=now,
+            deadline=deadline,
         )
         check_answer(approval, caller, action_digest=request.action_digest, now=now)  # 3
         if request.answer == APPROVE:

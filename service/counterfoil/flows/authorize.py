@@ -12,7 +12,8 @@ Each number recurs beside the code that does it, and in docs/life-of-a-decision.
    the operations require, whatever policy says. An approval that the action was sent with
    was held to it before policy saw it, and carries an allow or denies (flows/approvals.py).
 6. Grant: only an allow gets a signed scoped token request.
-7. Ledger: the event is durable before anything leaves. No record, no permission.
+7. Ledger: the event is durable before anything leaves. No record, no permission; and none
+   for what was revoked while it was judged.
 8. Response: built from the decision, with the receipt.
 
 Any exception on the way means that nothing was permitted.
@@ -35,11 +36,13 @@ from counterfoil.core.model import (
 )
 from counterfoil.core.policy_input import policy_input
 from counterfoil.core.response import Draft, draft, finished
+from counterfoil.core.revocation import Standing
 from counterfoil.core.verdict import judge
 from counterfoil.errors import (
     ActorRequired,
     LedgerError,
     PolicyError,
+    RevokedCredential,
     StateConflict,
 )
 from counterfoil.flows.approvals import ApprovalDesk, Presented, Settlement
@@ -60,6 +63,7 @@ from counterfoil.ports import (
     PolicyQuestion,
     Proof,
 )
+from counterfoil.ports_tokens import Revocations
 
 RIVALS = 4
 """How often an action is judged anew because a rival moved its approval meanwhile."""
@@ -100,6 +104,7 @@ class AuthorizeFlow:
     signer: GrantSigner
     ledger: Ledger
     approvals: ApprovalDesk
+    revocations: Revocations
     settings: Settings
 
     def run(
@@ -129,7 +134,9 @@ class AuthorizeFlow:
         promise = Idempotency.of(caller, idempotency_key, requests, batch=batch, now=now)
         ledger_deadline = self.clock.monotonic() + self.settings.ledger_timeout_seconds
         if promise is not None:
-            earlier = promise.earlier_answer(self.ledger, deadline=ledger_deadline)
+            earlier = promise.earlier_answer(
+                self.ledger, self.revocations, deadline=ledger_deadline
+            )
             if earlier is not None:
                 return earlier
         asked = _Asked(caller=caller, now=now, promise=promise, batch=batch, unrecorded=unrecorded)
@@ -184,11 +191,13 @@ class AuthorizeFlow:
         events = self._events(cases, settled, grants, asked)
         if asked.promise is not None:
             events = asked.promise.bind(events, drafts, grants, batch=asked.batch)
+        if self.revocations.covers(Standing.of_caller(caller)):
+            raise RevokedCredential  # while it was judged
         recorded = self.ledger.append(  # 7
             events, deadline=self.clock.monotonic() + self.settings.ledger_timeout_seconds
         )
         if recorded[0].repeated is not None and asked.promise is not None:
-            return asked.promise.replay(recorded[0].repeated, self.ledger)
+            return asked.promise.replay(recorded[0].repeated, self.ledger, self.revocations)
         receipts = [item.receipt for item in recorded[: len(drafts)]]
         return finished(drafts, receipts, batch=asked.batch)  # 8
 

@@ -3,7 +3,8 @@
 A key belongs to one caller in one run (tenant, subject, actor, run, the run's prompt) and one
 body. Its row commits in the event's own transaction, so an acknowledged decision and its
 stored answer are one fact.
-A stored grant is never replayed after it expired: the request is evaluated anew.
+A stored grant is never replayed after it expired: the request is evaluated anew. Nor is one
+replayed after it was revoked.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from dataclasses import asdict, dataclass, replace
 from counterfoil.core.canonical import canonical_bytes, digest
 from counterfoil.core.model import AuthorizationRequest, Caller, Grant, JsonValue, Receipt
 from counterfoil.core.response import Draft, finished
-from counterfoil.errors import LedgerUnavailable
+from counterfoil.core.revocation import Standing, read_standing
+from counterfoil.errors import GrantRevoked, LedgerUnavailable
 from counterfoil.ports import Event, Ledger, Once
+from counterfoil.ports_tokens import Revocations
 
 KEPT_SECONDS = 24 * 3600
 
@@ -28,6 +31,7 @@ class Idempotency:
     tenant: str
     once: Once
     now: float
+    standing: Standing
 
     @classmethod
     def of(
@@ -66,17 +70,21 @@ class Idempotency:
             answer=b"",
             expires_at=now + KEPT_SECONDS,
         )
-        return cls(tenant=caller.tenant, once=once, now=now)
+        standing = Standing.of_caller(caller)
+        return cls(tenant=caller.tenant, once=once, now=now, standing=standing)
 
-    def earlier_answer(self, ledger: Ledger, *, deadline: float) -> Draft | None:
+    def earlier_answer(
+        self, ledger: Ledger, revocations: Revocations, *, deadline: float
+    ) -> Draft | None:
         """The stored answer of an equal request, or None with the key now claimed.
 
         Raises:
             IdempotencyConflict: the key stands for another body.
             IdempotencyInProgress: the first request is still running.
+            GrantRevoked: the answer holds a grant that was revoked since.
         """
         stored = ledger.reserve(self.once, deadline=deadline)
-        return None if stored is None else self.replay(stored, ledger)
+        return None if stored is None else self.replay(stored, ledger, revocations)
 
     def bind(
         self,
@@ -93,7 +101,8 @@ class Idempotency:
         """
         expires = min([self.once.expires_at, *(g.expires_at for g in grants if g is not None)])
         # Not canonical bytes: a repetition gets the members in the order of the first answer.
-        stored = json.dumps({"batch": batch, "drafts": list(drafts)}, separators=(",", ":"))
+        value = {"batch": batch, "drafts": list(drafts), "standing": self.standing.json()}
+        stored = json.dumps(value, separators=(",", ":"))
         first = replace(self.once, answer=stored.encode(), expires_at=expires)
         promises = [
             replace(first, scope=f"{first.scope}#{index}", answer=b"") if index else first
@@ -103,10 +112,18 @@ class Idempotency:
             replace(event, once=promise) for event, promise in zip(events, promises, strict=True)
         ]
 
-    def replay(self, stored: bytes, ledger: Ledger) -> Draft:
-        """The earlier answer with its receipts, which the ledger holds."""
+    def replay(self, stored: bytes, ledger: Ledger, revocations: Revocations) -> Draft:
+        """The earlier answer with its receipts, which the ledger holds.
+
+        Raises:
+            GrantRevoked: it holds a grant, and the run, person, agent or token that it was
+                given to was revoked since; whoever asks now may be newer than that.
+        """
         value = json.loads(stored)
         drafts: list[Draft] = value["drafts"]
+        granting = any("scoped_token_request" in draft for draft in drafts)
+        if granting and revocations.covers(read_standing(value["standing"])):
+            raise GrantRevoked
         receipts = [self._receipt(ledger, str(draft["decision_id"])) for draft in drafts]
         return finished(drafts, receipts, batch=bool(value["batch"]))
 

@@ -2,7 +2,7 @@
 
 1. The report: strict JSON of `schemas/outcome.json`.
 2. The caller: the same person, agent and run as the decision's; a credential that has
-   expired since still counts, for a while, and is marked.
+   expired or was revoked since still counts, for a while, and is marked.
 3. The decision: one that let something run (an allow, or anything in observe).
 4. The record: once. The same report again gets the same answer, another one a conflict.
 """
@@ -115,7 +115,7 @@ def _outcome_event(
         plain={
             "status": report.status,
             "reported_by": "agent",
-            "credential": "valid" if caller.expires_at > now else "expired",
+            "credential": _credential(caller, now),
         },
         payload={"response": body},
         once=Once(
@@ -125,3 +125,9 @@ def _outcome_event(
             expires_at=now + 10 * 365 * 86_400,  # once means once, as long as the record stands
         ),
     )
+
+
+def _credential(caller: Caller, now: float) -> str:
+    if caller.revoked:
+        return "revoked"
+    return "valid" if caller.expires_at > now else "expired"

@@ -122,11 +122,11 @@ def _plain(case: Case, caller: Caller) -> dict[str, JsonValue]:
         "run": caller.run_id,
         "actor": None
         if caller.actor is None
-        else {"iss": _word(caller.actor.issuer), "sub": _word(caller.actor.sub)},
+        else {"iss": leaf_word(caller.actor.issuer), "sub": leaf_word(caller.actor.sub)},
     }
 
 
-def _word(name: str) -> str:
+def leaf_word(name: str) -> str:
     """A name as a leaf may hold it: percent-encoded (RFC 3986 §2.1), hashed where too long.
 
     The name itself stands in the payload. Refusing it here instead would turn every

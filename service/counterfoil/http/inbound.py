@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from counterfoil.core.grant import FORM
 from counterfoil.errors import (
     BodyTooLarge,
+    FormExpected,
     IdentityError,
     MalformedBody,
     MalformedHeader,
@@ -40,8 +42,26 @@ def json_body(environ: Environ, *, max_bytes: int) -> bytes:
         MalformedBody: without an honest length, or cut short.
     """
     media_type = environ.get("CONTENT_TYPE") or ""
-    if media_type != JSON and not _is_json(media_type):
+    if media_type != JSON and not _is(JSON, media_type):
         raise UnsupportedMediaType
+    return _body(environ, max_bytes)
+
+
+def form_body(environ: Environ, *, max_bytes: int) -> bytes:
+    """Return the whole body of a form (RFC 6749 §3.2), as `json_body` does.
+
+    Raises:
+        FormExpected: not `application/x-www-form-urlencoded` in UTF-8.
+        UnsupportedMediaType: compressed.
+        BodyTooLarge: declared or found larger than `max_bytes`.
+        MalformedBody: without an honest length, or cut short.
+    """
+    if not _is(FORM, environ.get("CONTENT_TYPE") or ""):
+        raise FormExpected
+    return _body(environ, max_bytes)
+
+
+def _body(environ: Environ, max_bytes: int) -> bytes:
     # A compressed body would be bounded only after inflating it
     if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise UnsupportedMediaType("Content-Encoding is not supported")
@@ -53,10 +73,10 @@ def json_body(environ: Environ, *, max_bytes: int) -> bytes:
         raise MalformedBody("the body could not be read to its end") from error
 
 
-def _is_json(media_type: str) -> bool:
+def _is(wanted: str, media_type: str) -> bool:
     name, _, parameters = media_type.partition(";")
     charset = _CHARSET.search(parameters)
-    return name.strip(" \t").lower() == JSON and (
+    return name.strip(" \t").lower() == wanted and (
         charset is None or charset[1].lower() in {"utf-8", "utf8"}
     )
 

@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
 from counterfoil.config_model import Config
-from counterfoil.core.claims import IssuerEntry, VerifiedClaims, read_caller, read_source
+from counterfoil.core.agents import AgentRegistry
+from counterfoil.core.claims import (
+    IssuerEntry,
+    VerifiedClaims,
+    read_caller,
+    read_source,
+    with_origin,
+)
 from counterfoil.core.model import Caller
 from counterfoil.core.sources import VerifiedSource
 from counterfoil.errors import (
@@ -23,6 +31,7 @@ from counterfoil.errors import (
     InvalidProof,
     MissingCredential,
 )
+from counterfoil.identity.delegation import OwnTokens, own_issuer
 from counterfoil.identity.dpop import ProofVerifier
 from counterfoil.identity.introspection import (
     REMEMBERED_SECONDS,
@@ -33,6 +42,7 @@ from counterfoil.identity.introspection import (
 from counterfoil.identity.jwks import KeyFile, KeySet
 from counterfoil.identity.oidc import TrustedIssuer, verify_token
 from counterfoil.identity.published import Providers, PublishedKeys, key_source
+from counterfoil.identity.signing import Es256Signer
 from counterfoil.ports import Health, Proof
 
 CACHE_ENTRIES: Final = 4_096  # per worker; about 2 MB of usual callers
@@ -49,18 +59,27 @@ class _Remembered:
 
 
 class Verifier:
-    """Implements `ports.IdentityVerifier` and `ports.SourceVerifier`.
+    """Implements `ports.IdentityVerifier`, `ports.SourceVerifier` and `ports_tokens.Proofs`.
 
-    Thread safe; one per worker. Without `proofs` no token that is bound to a key counts.
+    Thread safe; one per worker. Without `proofs` no token that is bound to a key counts,
+    without `signer` no delegation token of ours but in development.
     """
 
-    def __init__(self, config: Config, proofs: ProofVerifier | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        proofs: ProofVerifier | None = None,
+        signer: Es256Signer | None = None,
+    ) -> None:
         directory = config.server.run_directory
         providers = Providers(directory)
         self._issuers = {
             issuer.entry.issuer: TrustedIssuer.of(issuer, key_source(issuer, directory, providers))
             for issuer in config.identity.oidc
         }
+        self._own = OwnTokens(config.token, AgentRegistry.of(config.identity.agents))
+        own = {} if signer is None else {config.token.issuer: own_issuer(config, signer)}
+        self._trusted = {**own, **self._issuers}  # in development an entry has our name
         self._proofs = proofs
         self._providers = providers
         self._introspects = next(
@@ -111,7 +130,7 @@ class Verifier:
         """
         if not unverified_token:
             raise MissingCredential
-        claims, entry, _, _ = self._proven(unverified_token, now=now)
+        claims, entry, _, _ = self._proven(unverified_token, self._issuers, now=now)
         source = read_source(claims, entry, now=now, leeway_seconds=self._leeway_seconds)
         if source.key_thumbprint is not None:
             bound_to = source.key_thumbprint
@@ -120,6 +139,35 @@ class Verifier:
         if proof is None:
             return source
         return replace(source, key_thumbprint=self.prove(proof, now=now))
+
+    def verify_subject(
+        self, unverified_token: str, *, now: float, proof: Proof | None = None
+    ) -> Caller:
+        """Return who a delegation token is about that came in a form (`SubjectTokens`).
+
+        Raises:
+            IdentityError: for every refusal.
+            LedgerError: a proof could not be spent.
+        """
+        caller = self._caller(unverified_token, now=now, grace_seconds=0.0)
+        if caller.key_thumbprint is not None:
+            bound_to = caller.key_thumbprint
+            self._prove(proof, bound_to, unverified_token, now=now, presented=False)
+            return caller
+        if proof is None:
+            return caller
+        return replace(caller, key_thumbprint=self.prove(proof, now=now))
+
+    def provider_claims(
+        self, unverified_token: str, *, now: float, types: frozenset[str]
+    ) -> tuple[VerifiedClaims, IssuerEntry]:
+        """The claims of what a provider signed for another purpose, and the provider's entry.
+
+        Raises:
+            IdentityError: no configured provider signed it as one of `types`.
+        """
+        claims, issuer, _ = verify_token(unverified_token, self._issuers, now=now, types=types)
+        return claims, issuer.entry
 
     def prove(self, proof: Proof, *, now: float) -> str:
         """Return the RFC 7638 thumbprint of the key that a proof is by.
@@ -147,7 +195,21 @@ class Verifier:
         known = self._recall(name, now)
         if known is not None:
             return known
-        claims, entry, keys, key_set = self._proven(unverified_token, now=now)
+        claims, entry, keys, key_set = self._proven(unverified_token, self._trusted, now=now)
+        caller = self._read(claims, entry, now=now, grace_seconds=grace_seconds)
+        if caller.expires_at <= now:
+            return caller
+        most = MAX_REMEMBERED_SECONDS if keys is not None else REMEMBERED_SECONDS
+        until = min(caller.expires_at, now + most)
+        self._remember(name, _Remembered(caller, now, until, keys, key_set))
+        return caller
+
+    def _read(
+        self, claims: VerifiedClaims, entry: IssuerEntry, *, now: float, grace_seconds: float
+    ) -> Caller:
+        ours = entry.issuer == self._own.terms.issuer
+        if self._own.is_delegation(claims) or (ours and entry.issuer not in self._issuers):
+            return self._own.read(claims, now=now, grace_seconds=grace_seconds)
         caller = read_caller(
             claims,
             entry,
@@ -156,21 +218,17 @@ class Verifier:
             leeway_seconds=self._leeway_seconds,
             grace_seconds=grace_seconds,
         )
-        if caller.expires_at <= now:
-            return caller
-        most = MAX_REMEMBERED_SECONDS if keys is not None else REMEMBERED_SECONDS
-        until = min(caller.expires_at, now + most)
-        self._remember(name, _Remembered(caller, now, until, keys, key_set))
-        return caller
+        # A provider's clock may be ahead of ours; that of our own development issuer is ours.
+        return with_origin(caller, claims, entry, 0 if ours else self._leeway_seconds)
 
     def _proven(
-        self, unverified_token: str, *, now: float
+        self, unverified_token: str, issuers: Mapping[str, TrustedIssuer], *, now: float
     ) -> tuple[VerifiedClaims, IssuerEntry, KeyFile | PublishedKeys | None, KeySet | None]:
         """The claims that an issuer vouches for: by its signature, or by its word."""
         if self._introspects is not None and is_opaque(unverified_token):
             entry = self._introspects
             return introspect(unverified_token, entry.issuer, self._providers), entry, None, None
-        claims, issuer, key_set = verify_token(unverified_token, self._issuers, now=now)
+        claims, issuer, key_set = verify_token(unverified_token, issuers, now=now)
         return claims, issuer.entry, issuer.keys, key_set
 
     def health(self, *, now: float) -> Health:

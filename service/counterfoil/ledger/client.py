@@ -30,6 +30,7 @@ from counterfoil.ledger.channel import Channel
 from counterfoil.ledger.frames import MAX_FRAME_BYTES, Value, encode
 from counterfoil.ledger.keys import load_master
 from counterfoil.ledger.reader import Reader, receipt_of
+from counterfoil.ledger.revoked import RevocationReader
 from counterfoil.ledger.sealing import (
     KeyRing,
     Master,
@@ -93,6 +94,7 @@ class LedgerClient:
         self._grouper: Grouper[_Ask, Value] = Grouper(self._exchange, MAX_GROUP)
         self._reader = Reader(database_path, self._master, self._receipt_key)
         self.states = StateReader(self._reader, self._master, clock)
+        self.revocations = RevocationReader(self._reader, self._master, clock)
         self._name: VerifierKey | None = None  # the ledger's prefix and public key
         self._waiting = 0
         self._lock = threading.Lock()  # owns `_waiting`

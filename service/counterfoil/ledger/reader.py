@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 from urllib.parse import quote
@@ -19,7 +20,7 @@ import orjson
 from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import KEY_ID_BYTES, VerifierKey
 from counterfoil.core.entry import receipt_message
-from counterfoil.core.model import Receipt
+from counterfoil.core.model import JsonObject, Receipt
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import LedgerCorrupt, LedgerUnavailable
 from counterfoil.ledger.keys import Verifier
@@ -39,6 +40,26 @@ _SCAN = (
     " LEFT JOIN payloads p ON p.seq = e.seq"
     " WHERE l.tenant = ? AND e.idx > CAST(? AS INTEGER) ORDER BY e.idx LIMIT 512"
 )
+
+_MARKED = (
+    "SELECT e.seq, l.tenant, e.leaf, e.signature FROM entries e JOIN logs l ON l.log = e.log"
+    " WHERE e.decision_id = ? AND e.seq > CAST(? AS INTEGER) ORDER BY e.seq LIMIT 512"
+)
+_MARKED_BACKWARDS = (
+    "SELECT e.seq, l.tenant, e.leaf, e.signature FROM entries e JOIN logs l ON l.log = e.log"
+    " WHERE e.decision_id = ? AND e.seq < CAST(? AS INTEGER) ORDER BY e.seq DESC LIMIT 512"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What stands readable in an entry of a trail that tenants have in common."""
+
+    seq: int
+    tenant: str
+    kind: str
+    time: str
+    plain: JsonObject
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
@@ -117,6 +138,31 @@ class Reader:
                     yield self._open(row, key, verify, tenant)
             after = int(str(rows[-1][0]))
 
+    def marked(self, trail: str, *, after: int) -> list[Marked]:
+        """The next entries of a trail in all tenants, in the order in which they came.
+
+        Raises:
+            LedgerUnavailable: the file cannot be read.
+            LedgerCorrupt: a row is not what its receipt says.
+        """
+        return self._marked(_MARKED, trail, after)
+
+    def marked_backwards(self, trail: str, *, before: int) -> list[Marked]:
+        """As `marked`, the last ones first.
+
+        Raises:
+            LedgerUnavailable, LedgerCorrupt: as `marked`.
+        """
+        return self._marked(_MARKED_BACKWARDS, trail, before)
+
+    def _marked(self, sql: str, trail: str, seq: int) -> list[Marked]:
+        rows = self._query(sql, (trail, str(seq)))
+        if not rows:
+            return []
+        key = self._receipt_key()
+        verify = Verifier(key)
+        return [_marked(row, key, verify) for row in rows]
+
     def states(self, sql: str, *parameters: str | bytes) -> list[StoredState]:
         """Rows of one of the queries in `states.py`.
 
@@ -186,11 +232,7 @@ class Reader:
             fields = orjson.loads(leaf)
             origin, event_id, time = fields["origin"], fields["event_id"], fields["time"]
             hashed = b64url(leaf_hash(leaf))
-            message = receipt_message(origin, event_id, hashed, time)
-            named = key.named(origin)
-            valid = signature[:KEY_ID_BYTES] == named.key_id()
-            if not valid or not verify(signature[KEY_ID_BYTES:], message):
-                raise LedgerCorrupt(f"entry {index}: the stored receipt is not that of the leaf")
+            _check_receipt((origin, event_id, hashed, time), signature, key, verify)
             if fields["tenant"] != tenant:
                 raise LedgerCorrupt(f"entry {index}: a leaf of another tenant's log")
             payload: dict[str, bytes] = {}
@@ -210,6 +252,32 @@ class Reader:
             payload=payload,
             receipt=receipt_of(origin, event_id, hashed, time, signature),
         )
+
+
+def _check_receipt(
+    signed: tuple[str, str, str, str], signature: bytes, key: VerifierKey, verify: Verifier
+) -> None:
+    named = key.named(signed[0])
+    valid = signature[:KEY_ID_BYTES] == named.key_id()
+    if not valid or not verify(signature[KEY_ID_BYTES:], receipt_message(*signed)):
+        raise LedgerCorrupt(f"{signed[1]}: the stored receipt is not that of the leaf")
+
+
+def _marked(row: tuple[object, ...], key: VerifierKey, verify: Verifier) -> Marked:
+    match row:
+        case (int(seq), str(tenant), bytes(leaf), bytes(signature)):
+            pass
+        case _:
+            raise LedgerCorrupt("a row of the ledger has another shape")
+    try:
+        fields = orjson.loads(leaf)
+        signed = (fields["origin"], fields["event_id"], b64url(leaf_hash(leaf)), fields["time"])
+        _check_receipt(signed, signature, key, verify)
+        if fields["tenant"] != tenant:
+            raise LedgerCorrupt("an entry stands in another tenant's log")
+        return Marked(seq, tenant, fields["event"], fields["time"], fields["plain"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise LedgerCorrupt(f"an entry cannot be read: {error}") from error
 
 
 def _leaf(leaf: object) -> dict[str, object]:

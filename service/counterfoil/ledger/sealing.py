@@ -11,7 +11,7 @@ import hmac
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -76,6 +76,11 @@ class Master:
     def state_name(self, name: str) -> bytes:
         """The keyed hash of a state's name or owner."""
         return hmac.digest(self._once, b"state\n" + name.encode(), "sha256")
+
+    def revoked_name(self, tenant: str, by: str, parts: Sequence[str]) -> str:
+        """The keyed hash of what a revocation names: it stands in a leaf, and tells nobody."""
+        message = b"revoked\n" + canonical_bytes([tenant, by, *parts])
+        return b64url(hmac.digest(self._once, message, "sha256"))
 
     def new_key(self) -> tuple[str, bytes]:
         """Draw a data key: its id and its wrapped form."""

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterfoil.core.model import Actor, AuthorizationRequest, Caller, Context, Grant, Subject
+from counterfoil.core.revocation import read_standing
 from counterfoil.flows.idempotency import KEPT_SECONDS, Idempotency
 from counterfoil.ports import Event, Once
 
@@ -142,5 +143,6 @@ def test_every_event_of_a_batch_carries_its_own_promise_and_the_first_the_answer
     assert first.once.scope == promise.once.scope != second.once.scope
     assert second.once.answer == b""
     stored = json.loads(first.once.answer)
-    assert stored == {"batch": True, "drafts": drafts}
+    assert stored == {"batch": True, "drafts": drafts, "standing": promise.standing.json()}
+    assert read_standing(stored["standing"]) == promise.standing
     assert list(stored["drafts"][0]) == ["z", "a"]  # the order of the first answer

@@ -1,0 +1,109 @@
+"""What is revoked, as one worker knows it (`ports.Revocations`): never older than a blink.
+
+The truth is the events: two trails that all tenants have in common, each entry checked against
+its receipt. A worker reads them at its first question, and then what was added since, whenever
+somebody asks and its last look is more than `FRESH_SECONDS` old: so a revocation is in force
+on each worker that long after its commit, on every process that reads the same ledger. Where
+the ledger cannot be read, nobody is let in.
+
+A row that was edited refuses everything. One that was deleted is found by `counterfoil verify`,
+and by the writer's check at its next start; a worker that has read it remembers it.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from typing import Final
+
+from counterfoil.core.revocation import (
+    ALWAYS,
+    LOGOUT_SECONDS,
+    LOGOUTS,
+    ORDERS,
+    TIMED,
+    By,
+    RevocationTable,
+    Standing,
+)
+from counterfoil.core.times import seconds_of
+from counterfoil.errors import LedgerCorrupt
+from counterfoil.ledger.reader import Marked, Reader
+from counterfoil.ledger.sealing import Master
+from counterfoil.ports import Clock
+
+FRESH_SECONDS: Final = 0.25  # a quarter of the second that is promised
+PRUNE_SECONDS: Final = 3_600.0
+_FIRST, _LAST = 0, 2**62
+
+
+class RevocationReader:
+    """One per worker, for threads and greenlets alike."""
+
+    def __init__(self, reader: Reader, master: Master, clock: Clock) -> None:
+        self._reader, self._clock = reader, clock
+        self.name = lru_cache(maxsize=16_384)(master.revoked_name)
+        self._lock = threading.Lock()  # owns all below
+        self._orders, self._logouts = RevocationTable(), RevocationTable()
+        self._seen: dict[str, int] = {}
+        self._looked_at: float | None = None
+        self._pruned_at = clock.monotonic()
+
+    def covers(self, standing: Standing) -> bool:
+        """Whether it was ended (`ports.Revocations`).
+
+        Raises:
+            LedgerUnavailable, LedgerCorrupt: nobody knows.
+        """
+        looked_at = self._looked_at
+        if looked_at is None or self._clock.monotonic() - looked_at > FRESH_SECONDS:
+            with self._lock:
+                self._look()
+        tenant = standing.tenant
+        tables = [found for t in (self._orders, self._logouts) if (found := t.of(tenant))]
+        if not tables:
+            return False
+        names = [self.name(tenant, by.value, parts) for by, parts in standing.names()]
+        return any(
+            standing.ended_by(before)
+            for table in tables
+            for name in names
+            if (before := table.get(name)) is not None
+        )
+
+    def _look(self) -> None:
+        now = self._clock.monotonic()
+        if self._looked_at is None:
+            self._read_logouts_of_late()
+        for trail in (ORDERS, LOGOUTS):
+            after = self._seen.get(trail, _FIRST)
+            while found := self._reader.marked(trail, after=after):
+                for entry in found:
+                    self._learn(trail, entry)
+                after = self._seen[trail] = found[-1].seq
+        if now - self._pruned_at > PRUNE_SECONDS:
+            self._logouts.forget(self._clock.now() - LOGOUT_SECONDS)
+            self._pruned_at = now
+        self._looked_at = now  # the moment before the first query: what came later is not known
+
+    def _read_logouts_of_late(self) -> None:
+        """Start with the newest ones: those of years ago end nothing any more."""
+        oldest, before = self._clock.now() - LOGOUT_SECONDS, _LAST
+        while found := self._reader.marked_backwards(LOGOUTS, before=before):
+            self._seen.setdefault(LOGOUTS, found[0].seq)
+            for entry in found:
+                self._learn(LOGOUTS, entry)
+            before = found[-1].seq
+            if seconds_of(found[-1].time) < oldest:
+                return
+
+    def _learn(self, trail: str, entry: Marked) -> None:
+        try:
+            by, name = By(str(entry.plain["by"])), str(entry.plain["name"])
+            before = seconds_of(str(entry.plain["before"]))
+        except (KeyError, ValueError) as error:
+            raise LedgerCorrupt("a revocation cannot be read") from error
+        if trail == LOGOUTS:  # nothing that it ends is given again later, so a moment will do
+            self._logouts.add(entry.tenant, name, before)
+        else:
+            self._orders.add(entry.tenant, name, before if by in TIMED else ALWAYS)

@@ -1,0 +1,48 @@
+"""Revocations for tests: an administrator's words, and what still works after them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from deployment import Deployment, Tenant
+from service import sql_request
+from simulators.hostile_session import SCHEMAS
+
+SELECT = sql_request("SELECT a FROM public.t", None)
+FRESH = 0.3  # a little longer than a worker goes without looking
+
+
+def administrator(tenant: Tenant, **claims: Any) -> str:
+    return tenant.person("root", ["administrators"], **claims)
+
+
+def revoke(deployment: Deployment, tenant: Tenant | None = None, **named: Any) -> dict[str, Any]:
+    """A revocation that must succeed, waited for until every worker has looked."""
+    of = tenant or deployment.acme
+    answer = deployment.call("POST", "/revocations", administrator(of), named)
+    assert answer.status == 200, answer.json
+    body: dict[str, Any] = answer.json
+    SCHEMAS.validator("revocation_response")(body)
+    time.sleep(FRESH)
+    return body
+
+
+def works(deployment: Deployment, token: str) -> bool:
+    """Whether an agent's token still decides; a refusal is one of identity."""
+    answer = deployment.call("POST", "/authorize", token, SELECT)
+    assert answer.status in {200, 401}, answer.json
+    if answer.status == 401:
+        assert answer.json["code"] == "identity.invalid_token"
+        assert "revoke" not in json.dumps(answer.json)
+    return answer.status == 200
+
+
+def next_second() -> None:
+    """Times in tokens are whole seconds: what is issued from here on is newer."""
+    time.sleep(1.05 - time.time() % 1)  # noqa: TID251
+
+
+def person(name: str) -> dict[str, str]:
+    return {"iss": "https://idp.acme.example.com", "sub": name}
