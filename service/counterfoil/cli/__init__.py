@@ -29,9 +29,11 @@ _COMMANDS: dict[str, str] = {
     "keys": "make the service's own keys, for a deployment without --dev",
     "token": "mint a development token: who asks, through which agent",
     "policy": "test, check and build the Rego policy",
+    "actors": "show the registered agents, their ceilings and their launchers",
     "approvals": "read and answer what waits for a person",
     "explain": "say what would be decided about an action, and why; records nothing",
     "resource": "take a snapshot of a resource, or find what everybody may do there",
+    "revoke": "end a person's, an agent's, a run's or a token's rights, at once",
     "trail": "show the whole story of one decision, or what observe mode let run",
     "verify": "check a ledger, trusting nothing but its public key",
 }

@@ -1,7 +1,8 @@
-"""What `counterfoil approvals` speaks with: one service, one person's token, no redirects."""
+"""What commands of people speak with: one service, one person's token, no redirects."""
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import os
@@ -84,6 +85,17 @@ class ServiceClient:
             " could use the token",
             pointer="--url",
         )
+
+
+def add_credential_arguments(parser: argparse.ArgumentParser, *, deed: str) -> None:
+    """Which service, and as which person the `deed` is done."""
+    parser.add_argument("--url", help="the service (default: where the configuration listens)")
+    parser.add_argument(
+        "--token-file", type=Path, help="holds the person's token (default: COUNTERFOIL_TOKEN)"
+    )
+    parser.add_argument("--sub", help=f"development: {deed} as this person")
+    parser.add_argument("--group", action="append", default=[], help="development: in this group")
+    parser.add_argument("--config", type=Path, help="the configuration file")
 
 
 def credential(token_file: Path | None, sub: str | None, groups: list[str], keys: Path) -> str:

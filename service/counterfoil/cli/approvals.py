@@ -12,10 +12,9 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
-from counterfoil.cli.approval_client import ServiceClient, credential
+from counterfoil.cli.approval_client import ServiceClient, add_credential_arguments, credential
 from counterfoil.cli.text import compact, items, members, shown
 from counterfoil.config import find_config, load_config
 from counterfoil.core.model import JsonObject, JsonValue
@@ -52,18 +51,8 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
             one.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         else:
             one.add_argument("--json", action="store_true", help="print what the service says")
-        _credential_arguments(one)
+        add_credential_arguments(one, deed="answer")
     parser.set_defaults(run=run)
-
-
-def _credential_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", help="the service (default: where the configuration listens)")
-    parser.add_argument(
-        "--token-file", type=Path, help="holds the person's token (default: COUNTERFOIL_TOKEN)"
-    )
-    parser.add_argument("--sub", help="development: answer as this person")
-    parser.add_argument("--group", action="append", default=[], help="development: in this group")
-    parser.add_argument("--config", type=Path, help="the configuration file")
 
 
 def run(args: argparse.Namespace) -> int:
