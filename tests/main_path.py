@@ -24,6 +24,7 @@ from counterfoil.config import load_config
 from counterfoil.core.grant import GrantTerms
 from counterfoil.core.wire import RequestReader
 from counterfoil.flows.authorize import AuthorizeFlow, Settings
+from counterfoil.flows.prompts import RunPrompts
 from counterfoil.ports import Event, Ledger, Once, Recorded, StoredEvent
 from counterfoil.system import SystemClock
 from service import PROMPT, Answer, Service, sql_request
@@ -218,6 +219,7 @@ def flow_of(service: Service, adapters: Adapters, **changes: Any) -> AuthorizeFl
         "ledger": adapters.ledger,
         "approvals": build_approvals(config, adapters),
         "revocations": adapters.ledger.revocations,
+        "prompts": RunPrompts(adapters.ledger),
         "settings": settings(),
     }
     return AuthorizeFlow(**{**parts, **changes})

@@ -25,6 +25,7 @@ from counterfoil.flows.approve import AnswerFlow
 from counterfoil.flows.authorize import AuthorizeFlow, Settings
 from counterfoil.flows.callers import LiveCallers
 from counterfoil.flows.outcome import OutcomeFlow
+from counterfoil.flows.prompts import RunPrompts
 from counterfoil.flows.trail import TrailFlow
 from counterfoil.http.approvals import approvals_blueprint
 from counterfoil.http.authorize import authorize_blueprint
@@ -106,6 +107,7 @@ def create_app(config: Config) -> LeanFlask:
         ledger=adapters.ledger,
         approvals=build_approvals(config, adapters),
         revocations=adapters.ledger.revocations,
+        prompts=RunPrompts(adapters.ledger),
         settings=Settings(
             actor_required=config.identity.actor_required,
             policy_timeout_seconds=config.policy.timeout_ms / 1000,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from secrets import token_bytes
 from typing import Protocol
 
 from flask import Blueprint
@@ -16,6 +17,7 @@ from counterfoil.errors import LauncherNotAllowed
 from counterfoil.flows.closing import Closing
 from counterfoil.flows.logout import LogoutFlow
 from counterfoil.flows.revocation import RevocationFlow
+from counterfoil.flows.saml_codes import LedgerSamlCodes
 from counterfoil.flows.token import TokenFlow
 from counterfoil.http.credentials import Credentials
 from counterfoil.http.logout import logout_blueprint
@@ -134,7 +136,14 @@ def _token(config: Config, parts: Parts) -> TokenFlow:
         read=reader.read,
         launchers=launchers,
         sources=parts.verifier,
-        saml=None,
+        saml=LedgerSamlCodes(
+            clock=parts.clock,
+            ids=parts.ids,
+            ledger=parts.ledger,
+            answers=parts.ledger,
+            random=token_bytes,
+            ledger_timeout_seconds=timeout_seconds,
+        ),
         subjects=parts.verifier,
         proofs=parts.verifier,
         delegations=OwnTokens(config.token, registry),

@@ -95,13 +95,18 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What surrounds the action. Prompt and task are untrusted text: they can only narrow."""
+    """What surrounds the action. Prompt and task are untrusted text: they can only narrow.
+
+    `prompt_of_run` says that the prompt is the one that the run was opened with, as recorded
+    then; no request can say so.
+    """
 
     prompt: str | None = None
     task: str | None = None
     agent: JsonObject | None = None
     call_id: str | None = None
     approval_id: str | None = None
+    prompt_of_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

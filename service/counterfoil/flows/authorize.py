@@ -48,6 +48,7 @@ from counterfoil.errors import (
 from counterfoil.flows.approvals import ApprovalDesk, Presented, Settlement
 from counterfoil.flows.cases import READING_SECONDS, read_cases
 from counterfoil.flows.idempotency import Idempotency
+from counterfoil.flows.prompts import RunPrompts
 from counterfoil.flows.recording import decided_event, failed_event
 from counterfoil.flows.requests import hold_prompt_rule, of_each
 from counterfoil.ports import (
@@ -105,6 +106,7 @@ class AuthorizeFlow:
     ledger: Ledger
     approvals: ApprovalDesk
     revocations: Revocations
+    prompts: RunPrompts
     settings: Settings
 
     def run(
@@ -148,6 +150,7 @@ class AuthorizeFlow:
             raise
 
     def _decide(self, requests: Sequence[AuthorizationRequest], asked: _Asked) -> Draft:
+        requests = self.prompts.filled(requests, asked.caller)
         located = of_each(requests, self.catalog.locate, batch=asked.batch)  # 3
         cases = read_cases(
             requests,

@@ -162,6 +162,6 @@ def _payload(case: Case, caller: Caller) -> dict[str, bytes]:
             }
         ),
     }
-    if isinstance(prompt, str):
+    if isinstance(prompt, str) and not case.request.context.prompt_of_run:
         payload["prompt"] = prompt.encode()
     return payload

@@ -77,14 +77,14 @@ class _Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFlow:
-    """Gives delegation tokens. `saml` is None where no SAML provider is configured."""
+    """Gives delegation tokens."""
 
     clock: Clock
     ids: Ids
     read: Callable[[bytes], TokenRequest]
     launchers: Launchers
     sources: SourceVerifier
-    saml: SamlCodes | None
+    saml: SamlCodes
     subjects: SubjectTokens
     proofs: Proofs
     delegations: Delegations

@@ -49,7 +49,8 @@ def test_every_member_of_a_request_reaches_the_model() -> None:
     for value in (request, request.context):
         for field in dataclasses.fields(value):
             assert getattr(value, field.name) is not None, field.name
-    names = {field.name for field in dataclasses.fields(Context)} - {"approval_id"}
+    # Whether a prompt is the run's own, no request can say.
+    names = {field.name for field in dataclasses.fields(Context)} - {"approval_id", "prompt_of_run"}
     assert names | {"approval"} == set(schema["$defs"]["context"]["properties"])
 
 

@@ -1,0 +1,73 @@
+"""The prompt of a run that was opened with one, for policy and for who is asked to approve.
+
+Such a run's requests state no prompt: the person's words were recorded once, when the run was
+opened. They are read back from that record, so that a rule on the prompt holds for them like
+for words that an agent states, and are not recorded again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from counterfoil.core.canonical import digest
+from counterfoil.core.model import AuthorizationRequest, Caller
+from counterfoil.core.run_record import OPENED
+from counterfoil.errors import LedgerCorrupt
+from counterfoil.ports import Ledger
+
+MAX_REMEMBERED_CHARACTERS = 4_000_000
+"""Of prompts in one worker; a prompt has 65,536 at most."""
+
+
+class RunPrompts:
+    """Reads prompts of runs, and remembers those of late. One per worker."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: OrderedDict[tuple[str, str], str | None] = OrderedDict()
+        self._characters = 0
+        self._lock = threading.Lock()  # owns both above
+
+    def filled(
+        self, requests: Sequence[AuthorizationRequest], caller: Caller
+    ) -> list[AuthorizationRequest]:
+        """The requests with the run's recorded prompt; as they came where there is none.
+
+        Raises:
+            LedgerError: the record cannot be read, or is of another prompt than the token.
+        """
+        if caller.prompt_digest is None or caller.run_id is None:
+            return list(requests)
+        prompt = self._prompt(caller.tenant, caller.run_id)
+        if prompt is None:  # opened elsewhere: an issuer's own, or in development
+            return list(requests)
+        if digest(prompt.encode()) != caller.prompt_digest:
+            raise LedgerCorrupt("the run was opened with another prompt than its token says")
+        return [
+            replace(item, context=replace(item.context, prompt=prompt, prompt_of_run=True))
+            for item in requests
+        ]
+
+    def _prompt(self, tenant: str, run_id: str) -> str | None:
+        name = (tenant, run_id)
+        with self._lock:
+            if name in self._known:
+                self._known.move_to_end(name)
+                return self._known[name]
+        prompt = self._read(tenant, run_id)
+        with self._lock:
+            self._known[name] = prompt
+            self._characters += len(prompt or "") + len(run_id)
+            while self._characters > MAX_REMEMBERED_CHARACTERS:
+                (_, old), forgotten = self._known.popitem(last=False)
+                self._characters -= len(forgotten or "") + len(old)
+        return prompt
+
+    def _read(self, tenant: str, run_id: str) -> str | None:
+        for event in self._ledger.trail(tenant, run_id):
+            if event.kind == OPENED and "prompt" in event.payload:
+                return event.payload["prompt"].decode()
+        return None
