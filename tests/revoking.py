@@ -1,12 +1,16 @@
-"""Revocations for tests: an administrator's words, and what still works after them."""
+"""Revocations for tests: an administrator's or a provider's words, and what works after them."""
 
 from __future__ import annotations
 
+import base64
 import json
+import secrets
 import time
 from typing import Any
 
-from deployment import Deployment, Tenant
+from counterfoil.core.logout import EVENT
+from counterfoil.identity.signing import Es256Signer
+from deployment import Deployment, Tenant, now
 from service import sql_request
 from simulators.hostile_session import SCHEMAS
 
@@ -46,3 +50,23 @@ def next_second() -> None:
 
 def person(name: str) -> dict[str, str]:
     return {"iss": "https://idp.acme.example.com", "sub": name}
+
+
+def logout_token(
+    tenant: Tenant, *, typ: str = "logout+jwt", key: Es256Signer | None = None, **claims: Any
+) -> str:
+    """A provider's logout token; `claims` replace or add, None removes."""
+    body = {
+        "iss": tenant.issuer,
+        "aud": "counterfoil-login",
+        "iat": now(),
+        "exp": now() + 120,
+        "jti": secrets.token_hex(8),
+        "events": {EVENT: {}},
+        **claims,
+    }
+    signer = object.__new__(Es256Signer)
+    signer.__dict__.update((key or tenant.idp.signers[-1]).__dict__)
+    header = json.dumps({"alg": "ES256", "kid": signer.key_id, "typ": typ}).encode()
+    signer._prefix = base64.urlsafe_b64encode(header).rstrip(b"=").decode() + "."
+    return signer.sign({name: value for name, value in body.items() if value is not None})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import threading
@@ -14,11 +13,10 @@ import pytest
 
 from counterfoil.core.logout import EVENT
 from counterfoil.core.revocation import LOGOUTS
-from counterfoil.identity.signing import Es256Signer
-from deployment import Deployment, Tenant, deployed, now
+from deployment import Deployment, deployed, now
 from exchange import claims_of
 from main_path import assert_receipt, leaves
-from revoking import FRESH, next_second, works
+from revoking import FRESH, logout_token, next_second, works
 from service import sql_request
 from simulators.http_door import Answer
 
@@ -28,26 +26,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     more = "\n[identity]\nleeway_seconds = 0\n"
     with deployed(tmp_path_factory.mktemp("logout"), more=more) as started:
         yield started
-
-
-def logout_token(
-    tenant: Tenant, *, typ: str = "logout+jwt", key: Es256Signer | None = None, **claims: Any
-) -> str:
-    """A provider's logout token; `claims` replace or add, None removes."""
-    body = {
-        "iss": tenant.issuer,
-        "aud": "counterfoil-login",
-        "iat": now(),
-        "exp": now() + 120,
-        "jti": secrets.token_hex(8),
-        "events": {EVENT: {}},
-        **claims,
-    }
-    signer = object.__new__(Es256Signer)
-    signer.__dict__.update((key or tenant.idp.signers[-1]).__dict__)
-    header = json.dumps({"alg": "ES256", "kid": signer.key_id, "typ": typ}).encode()
-    signer._prefix = base64.urlsafe_b64encode(header).rstrip(b"=").decode() + "."
-    return signer.sign({name: value for name, value in body.items() if value is not None})
 
 
 def send(deployment: Deployment, token: str) -> Answer:

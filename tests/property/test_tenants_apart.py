@@ -1,0 +1,309 @@
+"""Two tenants with the same names never see or affect one another, whatever both do.
+
+Each example draws a history: both tenants act in turn, with the same people, agents, groups,
+sessions, idempotency keys and prompts, and each tries the other's ids too. A model of each
+tenant alone says what every answer must be. So an answer that depended on the other tenant,
+or told of it, is another one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deployment import TENANTS, Deployment, Tenant, deployed
+from revoking import logout_token
+from service import sql_request
+
+CREATE = sql_request("CREATE TABLE public.invoices (id int)", None)
+DROP = sql_request("DROP TABLE public.invoices", None)
+_NUMBERS = itertools.count()
+PUBLIC = {"/livez", "/readyz", "/openapi.json"}
+_called: set[tuple[str, str]] = set()
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    more = "\n[identity]\nleeway_seconds = 0\n"
+    with deployed(tmp_path_factory.mktemp("apart"), more=more) as started:
+        yield started
+
+
+@dataclass
+class Run:
+    """One run as its tenant must see it."""
+
+    id: str
+    token: str
+    session: str
+    alive: bool = True
+    keys: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Side:
+    """One tenant's world and the model of it."""
+
+    deployment: Deployment
+    tenant: Tenant
+    name: str
+    runs: list[Run] = field(default_factory=list)
+    decisions: list[tuple[str, Run]] = field(default_factory=list)
+    approvals: dict[str, tuple[Run, str]] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+
+    def ids(self) -> list[str]:
+        """Everything that names a thing of this tenant."""
+        runs = [run.id for run in self.runs]
+        return [*runs, *(decision for decision, _ in self.decisions), *self.approvals]
+
+    def call(self, method: str, rule: str, token: str | None, body: Any = None, **more: Any) -> Any:
+        path = rule.format(**{name: more.pop(name) for name in ("id",) if name in more})
+        _called.add((method.lower(), rule))
+        return self.deployment.call(method, path, token, body, **more)
+
+    def person(self, *groups: str) -> str:
+        return self.tenant.person(f"{groups[0]}-{self.name}", groups)
+
+    def look_now(self) -> None:
+        """A worker may be a quarter of a second behind; the model is not."""
+        self.deployment.app.extensions["counterfoil"].ledger.revocations._looked_at = -1e9
+
+
+def act(op: str, ours: Side, theirs: Side, pick: int) -> None:
+    """One step of `ours`, held to the model; then nothing of `theirs` may be in the answer."""
+    answer = OPERATIONS[op](ours, theirs, pick)
+    if answer is not None:
+        for name in theirs.ids():
+            assert name.encode() not in answer.data, (op, name)
+
+
+def open_run(ours: Side, _theirs: Side, pick: int) -> Any:
+    session = f"session-{pick % 3}"
+    if session in ours.ended:
+        return None
+    source = ours.tenant.person(f"alice-{ours.name}", sid=f"{session}-{ours.name}")
+    _called.add(("post", "/token"))
+    answer = ours.deployment.exchange(
+        source, launcher=ours.tenant.desk, agent="coder", prompt=f"prompt of {ours.name}"
+    )
+    assert answer.status == 200, answer.json
+    ours.runs.append(Run(answer.json["run"], answer.json["access_token"], session))
+    return answer
+
+
+def renew(ours: Side, theirs: Side, pick: int) -> Any:
+    if foreign := _chosen(theirs.runs, pick):
+        _called.add(("post", "/token"))
+        for subject, more in (
+            (foreign.token, {}),
+            (ours.tenant.person(f"alice-{ours.name}"), {"run": foreign.id}),
+        ):
+            refused = ours.deployment.exchange(subject, launcher=ours.tenant.desk, **more)
+            assert refused.status == 400
+    run = _chosen(ours.runs, pick)
+    if run is None:
+        return None
+    answer = ours.deployment.exchange(run.token, launcher=ours.tenant.desk)
+    assert (answer.status == 200) == run.alive
+    return answer
+
+
+def authorize(ours: Side, _theirs: Side, pick: int) -> Any:
+    run = _chosen(ours.runs, pick)
+    if run is None:
+        return None
+    key = f"key-{pick % 2}"
+    answer = ours.call("POST", "/authorize", run.token, CREATE, HTTP_IDEMPOTENCY_KEY=key)
+    assert answer.status == (200 if run.alive else 401)
+    if run.alive:
+        assert answer.json["effect"] == "allow"
+        decision = run.keys.setdefault(key, answer.json["decision_id"])
+        assert answer.json["decision_id"] == decision
+        ours.decisions.append((decision, run))
+    return answer
+
+
+def batch(ours: Side, _theirs: Side, pick: int) -> Any:
+    run = _chosen(ours.runs, pick)
+    if run is None:
+        return None
+    answer = ours.call("POST", "/authorize/batch", run.token, {"actions": [CREATE, DROP]})
+    assert answer.status == (200 if run.alive else 401)
+    if run.alive:
+        first, second = answer.json["decisions"]
+        assert [first["effect"], second["effect"]] == ["allow", "needs_approval"]
+        ours.decisions.append((first["decision_id"], run))
+        _note_approval(ours, run, second)
+    return answer
+
+
+def _note_approval(ours: Side, run: Run, decision: dict[str, Any]) -> None:
+    approval = decision["approval"]["id"]
+    ours.decisions.append((decision["decision_id"], run))
+    ours.approvals.setdefault(approval, (run, decision["approval"]["status"]))
+    ours.digests[approval] = decision["action_digest"]
+
+
+def read_decision(ours: Side, theirs: Side, pick: int) -> Any:
+    auditor = ours.person("compliance")
+    if foreign := _chosen(theirs.decisions, pick):
+        for token in (auditor, *(run.token for run in ours.runs if run.alive)):
+            found = ours.call("GET", "/decisions/{id}", token, id=foreign[0])
+            assert found.status == 404
+    own = _chosen(ours.decisions, pick)
+    if own is None:
+        return None
+    answer = ours.call("GET", "/decisions/{id}", auditor, id=own[0])
+    assert answer.status == 200
+    assert answer.json["events"][0]["run"] == own[1].id
+    return answer
+
+
+def report(ours: Side, theirs: Side, pick: int) -> Any:
+    run = _chosen([run for run in ours.runs if run.alive], pick)
+    if run and (foreign := _chosen(theirs.decisions, pick)):
+        told = ours.call(
+            "POST", "/decisions/{id}/outcome", run.token, {"status": "ok"}, id=foreign[0]
+        )
+        assert told.status == 404
+    own = _chosen(ours.decisions, pick)
+    if own is None:
+        return None
+    answer = ours.call("POST", "/decisions/{id}/outcome", own[1].token, {"status": "ok"}, id=own[0])
+    assert answer.status in {200, 409}, answer.json  # 409: what waits for approval has none
+    return answer
+
+
+def list_approvals(ours: Side, _theirs: Side, _pick: int) -> Any:
+    answer = ours.call("GET", "/approvals", ours.person("database-admins"))
+    assert answer.status == 200
+    mine = {item["id"] for item in answer.json["approvals"]} & ours.approvals.keys()
+    assert mine == {name for name, (_, status) in ours.approvals.items() if status == "pending"}
+    return answer
+
+
+def answer_approval(ours: Side, theirs: Side, pick: int) -> Any:
+    approver = ours.person("database-admins")
+    if foreign := _chosen(list(theirs.approvals), pick):
+        body = {"answer": "approve", "action_digest": theirs.digests[foreign]}
+        for method, rule, sent in (
+            ("GET", "/approvals/{id}", None),
+            ("POST", "/approvals/{id}/answer", body),
+        ):
+            assert ours.call(method, rule, approver, sent, id=foreign).status == 404
+        for run in ours.runs:
+            found = ours.call("POST", "/approvals/{id}/cancel", run.token, {}, id=foreign)
+            assert found.status == (404 if run.alive else 401)
+    own = _chosen(list(ours.approvals), pick)
+    if own is None:
+        return None
+    run, status = ours.approvals[own]
+    body = {"answer": "approve", "action_digest": ours.digests[own]}
+    answer = ours.call("POST", "/approvals/{id}/answer", approver, body, id=own)
+    assert (answer.status == 200) == (status == "pending")
+    if status == "pending":
+        ours.approvals[own] = (run, "approved")
+    return answer
+
+
+def revoke_run(ours: Side, theirs: Side, pick: int) -> Any:
+    administrator = ours.person("administrators")
+    for run in filter(None, (_chosen(ours.runs, pick), _chosen(theirs.runs, pick))):
+        answer = ours.call("POST", "/revocations", administrator, {"run": run.id})
+        assert answer.status == 200
+    own = _chosen(ours.runs, pick)
+    if own is not None:
+        _end(ours, own)
+    ours.look_now()
+    return None
+
+
+def log_out(ours: Side, _theirs: Side, pick: int) -> Any:
+    session = f"session-{pick % 3}"
+    _called.add(("post", "/logout/backchannel"))
+    token = logout_token(ours.tenant, sid=f"{session}-{ours.name}")
+    answer = ours.deployment.post_form("/logout/backchannel", {"logout_token": token})
+    assert answer.status == 200
+    ours.ended.add(session)
+    for run in ours.runs:
+        if run.session == session:
+            _end(ours, run)
+    ours.look_now()
+    return answer
+
+
+def _end(ours: Side, run: Run) -> None:
+    run.alive = False
+    for name, (of, status) in ours.approvals.items():
+        if of is run and status in {"pending", "approved"}:
+            ours.approvals[name] = (of, "cancelled")
+
+
+def _chosen(items: list[Any], pick: int) -> Any:
+    return items[pick % len(items)] if items else None
+
+
+OPERATIONS = {
+    "open": open_run,
+    "renew": renew,
+    "authorize": authorize,
+    "batch": batch,
+    "read": read_decision,
+    "report": report,
+    "list": list_approvals,
+    "answer": answer_approval,
+    "revoke": revoke_run,
+    "log out": log_out,
+}
+STEPS = st.lists(
+    st.tuples(st.sampled_from(TENANTS), st.sampled_from(sorted(OPERATIONS)), st.integers(0, 5)),
+    min_size=4,
+    max_size=16,
+)
+
+
+def play(deployment: Deployment, steps: list[tuple[str, str, int]]) -> None:
+    name = f"{next(_NUMBERS)}-{secrets.token_hex(3)}"
+    sides = {of: Side(deployment, deployment.tenants[of], name) for of in TENANTS}
+    for of, op, pick in steps:
+        other = TENANTS[1 - TENANTS.index(of)]
+        act(op, sides[of], sides[other], pick)
+    for side in sides.values():  # what waits would crowd the lists of later examples
+        for number in range(len(side.runs)):
+            revoke_run(side, side, number)
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps=STEPS)
+def test_no_history_lets_one_tenant_see_or_move_the_other(
+    deployment: Deployment, steps: list[tuple[str, str, int]]
+) -> None:
+    opening = [(tenant, "open", number) for number in range(2) for tenant in TENANTS]
+    play(deployment, [*opening, *steps])
+
+
+def test_every_endpoint_takes_part(deployment: Deployment) -> None:
+    _called.clear()
+    everything = [(tenant, op, 0) for op in ("open", *OPERATIONS) for tenant in TENANTS]
+    play(deployment, [*everything, *everything])
+    document = deployment.call("GET", "/openapi.json", None).json
+    rules = {
+        (method, path.replace("{decision_id}", "{id}").replace("{approval_id}", "{id}"))
+        for path, item in document["paths"].items()
+        for method in item
+        if path not in PUBLIC and not path.startswith("/.well-known")
+    }
+    assert rules <= _called
