@@ -42,7 +42,9 @@ def _session(backend: Service, application: LeanFlask, seed: int) -> Session:
         backend.token("carol", ["compliance"], agent=None),
         backend.token("dave", exp=1_700_000_000),
     ]
-    return Session(application, Hostile(seed, tokens), host=f"127.0.0.1:{backend.port}")
+    secret = (backend.keys / "launcher.secret").read_text().strip()
+    hostile = Hostile(seed, tokens, secret=secret)
+    return Session(application, hostile, host=f"127.0.0.1:{backend.port}")
 
 
 def _survives(session: Session, count: int, caplog: pytest.LogCaptureFixture) -> None:

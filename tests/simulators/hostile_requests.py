@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
+from counterfoil.core.grant import FORM, TOKEN_EXCHANGE
+from counterfoil.core.token_request import TokenType
 from counterfoil.http.exchange import Environ
 from simulators.http_door import honest
 
@@ -57,6 +60,7 @@ RAW = [
     b'{"a":' + b"9" * 5000 + b"}", b"[" * 50_000, b'{"a":' * 30_000, b"\x00" * 100,
     b'{"a":' + b"[" * 40 + b"]" * 40 + b"}", b"x" * 300_000,
 ]  # fmt: skip
+FORM_PATHS = ["/token", "/logout/backchannel"]
 PATHS = [
     "", "/", "*", "//authorize", "/authorize/", "/Authorize", "/authorize/batch/", "/authorize%2e",
     "/authorize\x00", "/authorize;a=b", "/decisions", "/decisions/", "/decisions/x/outcome",
@@ -92,11 +96,15 @@ HEADERS = [
 
 @dataclass
 class Hostile:
-    """Makes requests; `tokens` are honest ones, `decisions` ids that exist."""
+    """Makes requests; `tokens` are honest ones, `decisions` ids that exist.
+
+    `secret` is that of the development launcher.
+    """
 
     seed: int
     tokens: Sequence[str]
     decisions: list[str] = field(default_factory=list)
+    secret: str = ""
 
     def __post_init__(self) -> None:
         self._rng = Random(self.seed)  # noqa: S311 -- the same stream again, not a secret
@@ -112,6 +120,9 @@ class Hostile:
         environ = honest(
             body, REQUEST_METHOD=method, PATH_INFO=path, HTTP_AUTHORIZATION=self._authorization()
         )
+        if path in FORM_PATHS and rng.random() < 0.9:
+            environ["CONTENT_TYPE"] = FORM
+            del environ["HTTP_AUTHORIZATION"]
         changes: list[Callable[[Environ], None]] = [
             self._header, self._path, self._method, self._credential, self._length, self._chunks,
         ]  # fmt: skip
@@ -122,8 +133,10 @@ class Hostile:
     def _honest(self) -> tuple[str, str, bytes]:
         rng, known = self._rng, self.decisions or ["dec_" + "0" * 26]
         kind = rng.random()
-        if kind < 0.6:
+        if kind < 0.5:
             return "POST", "/authorize", self._body(self._request())
+        if kind < 0.6:
+            return self._identity()
         if kind < 0.75:
             items = [self._request() for _ in range(rng.choice([0, 1, 2, 16, 17]))]
             return "POST", "/authorize/batch", self._body({"actions": items})
@@ -139,6 +152,35 @@ class Hostile:
             rng.choice(["/livez", "/readyz", "/openapi.json", "/.well-known/jwks.json"]),
             b"",
         )
+
+    def _identity(self) -> tuple[str, str, bytes]:
+        """A form of OAuth's endpoints, or a revocation by somebody who may not."""
+        rng = self._rng
+        if rng.random() < 0.2:
+            value: Document = rng.choice([{"run": "run_1"}, {"everything": True}, {"token": "t"}])
+            return "POST", "/revocations", self._body(self._restructured(value))
+        path, token = rng.choice(FORM_PATHS), rng.choice([*self.tokens, "x", "a.b.c"])
+        fields = [("logout_token", token)]
+        if path == "/token":
+            fields = [
+                ("grant_type", TOKEN_EXCHANGE),
+                ("subject_token", token),
+                ("subject_token_type", rng.choice(list(TokenType)).value),
+                ("agent", rng.choice(["coder", "reviewer", "x", ""])),
+                ("prompt", self._text("Add a table")),
+                ("client_id", "development"),
+                ("client_secret", rng.choice([self.secret, "x"])),
+            ]
+        for _ in range(rng.choice([0, 0, 1, 2])):
+            place = rng.randrange(len(fields))
+            name, text = fields[place]
+            fields[place] = (rng.choice([name, name, name.upper(), "x"]), self._text(text))
+            if rng.random() < 0.2:
+                fields.append(fields[place])
+        body = urlencode(
+            [(name, text.encode("utf-8", "replace")) for name, text in fields]
+        ).encode()
+        return "POST", path, self._mangled(body) if rng.random() < 0.3 else body
 
     def _approval(self) -> tuple[str, str, bytes]:
         path = self._rng.choice(["/approvals", "/approvals/apr_" + "0" * 26])

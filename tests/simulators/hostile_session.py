@@ -16,7 +16,7 @@ from typing import Any
 from counterfoil.http.exchange import Environ
 from counterfoil.http.lean import LeanFlask
 from counterfoil.schemas_registry import SchemaRegistry
-from simulators.hostile_requests import Hostile
+from simulators.hostile_requests import FORM_PATHS, Hostile
 from simulators.http_door import Answer, honest, send
 
 HONEST_EVERY = 250
@@ -25,6 +25,8 @@ MAX_KNOWN_DECISIONS = 50
 SCHEMAS = SchemaRegistry.load(Path(__file__).parents[2] / "schemas")
 SHAPES: Mapping[str, Callable[[Any], None]] = {
     "problem": SCHEMAS.validator("problem"),
+    "oauth": SCHEMAS.validator("oauth_error"),
+    "/token": SCHEMAS.validator("token_response"),
     "/authorize": SCHEMAS.validator("authorization_response"),
     "/authorize/batch": SCHEMAS.validator("batch_response"),
     "/approvals": SCHEMAS.validator("approvals"),
@@ -114,7 +116,10 @@ class Session:
             assert not any(trace in answer.data for trace in TRACES)
         for token in self.hostile.tokens:
             assert token.rpartition(".")[2].encode() not in answer.data
-        if answer.status >= 400 and (answer.status, path) != (503, "/readyz"):
+        oauth = path in FORM_PATHS and answer.headers["Content-Type"] == "application/json"
+        if answer.status >= 400 and oauth:
+            SHAPES["oauth"](answer.json)
+        elif answer.status >= 400 and (answer.status, path) != (503, "/readyz"):
             SHAPES["problem"](answer.problem())
         elif path in SHAPES:
             SHAPES[path](answer.json)
