@@ -84,6 +84,7 @@ _SHARED = """
 issuer = "{url}"
 [policy]
 bundle = "{bundle}"
+timeout_ms = 8000
 [ledger]
 url = "sqlite:///{folder}/var/ledger.db"
 timeout_ms = 8000
@@ -201,6 +202,7 @@ class Deployment:
         *,
         launcher: LauncherKey | None = None,
         assertion: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         **parameters: str | None,
     ) -> http_door.Answer:
         """`POST /token` by a launcher, acme's desk unless it is said."""
@@ -212,7 +214,8 @@ class Deployment:
             **key.credential(f"{URL}/token", **(assertion or {})),
             **parameters,
         }
-        return self.post_form("/token", {k: v for k, v in fields.items() if v is not None})
+        sent = {name: value for name, value in fields.items() if value is not None}
+        return self.post_form("/token", sent, **(headers or {}))
 
     def given(self, subject_token: str, **more: Any) -> dict[str, Any]:
         """The answer of an exchange that must succeed."""

@@ -12,8 +12,8 @@ from importlib.metadata import version
 
 from flask import Blueprint
 
-from counterfoil.catalogues.store import CatalogueStore
 from counterfoil.app_identity import identity_endpoints
+from counterfoil.catalogues.store import CatalogueStore
 from counterfoil.config import Config
 from counterfoil.core.catalog import ArgumentsCheck, Catalog
 from counterfoil.core.grant import GrantTerms

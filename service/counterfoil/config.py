@@ -15,8 +15,8 @@ from counterfoil.config_findings import config_schema, finding, findings_of
 from counterfoil.config_model import (
     DELEGATION_JWKS_FILE,
     DEVELOPMENT_ISSUER,
-    CatalogueConfig,
     LAUNCHER_SECRET_FILE,
+    CatalogueConfig,
     Config,
     GrantConfig,
     IdentityConfig,

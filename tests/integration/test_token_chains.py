@@ -15,6 +15,7 @@ from deployment import URL, Deployment, deployed, now
 from exchange import claims_of
 from main_path import assert_denied, leaves
 from service import sql_request
+from simulators.hostile_session import SCHEMAS
 from simulators.http_door import Answer
 
 CREATE = "CREATE TABLE public.invoices (id int)"
@@ -118,6 +119,7 @@ def test_the_grant_names_the_whole_chain(deployment: Deployment) -> None:
     coder = deployment.given(planner, agent="coder")["access_token"]
     decision = deployment.ask(coder)
     signed = claims_of(decision["scoped_token_request"]["signed_request"])
+    SCHEMAS.validator("grant")(signed)
     assert signed["act"] == {
         "iss": URL,
         "sub": "coder",
@@ -213,8 +215,8 @@ def test_an_agent_that_is_registered_no_more_ends_its_tokens(deployment: Deploym
     path = deployment.folder / "counterfoil.toml"
     config = load_config(path, deployment.service.environment)
     signer = deployment.app.extensions["counterfoil"].delegation_signer
-    assert Verifier(config, signer).verify(token, now=now()).actor
+    assert Verifier(config, signer=signer).verify(token, now=now()).actor
     agents = tuple(a for a in config.identity.agents if a.name != "coder")
     fewer = replace(config, identity=replace(config.identity, agents=agents))
     with pytest.raises(MissingClaim, match="not registered"):
-        Verifier(fewer, signer).verify(token, now=now())
+        Verifier(fewer, signer=signer).verify(token, now=now())

@@ -124,7 +124,7 @@ REFUSED_SOURCES: dict[str, dict[str, Any]] = {
     "expired": {"exp": 1_700_000_000, "iat": 1_699_999_000, "nbf": 1_699_999_000},
     "of the future": {"iat": 4_000_000_000, "nbf": 4_000_000_000, "exp": 4_000_000_600},
     "of an agent": {"act": {"iss": DEVELOPMENT_ISSUER, "sub": "coder"}},
-    "bound to a key": {"cnf": {"jkt": "A" * 43}},
+    "bound to something else than a key": {"cnf": {"x5t#S256": "A" * 43}},
     "of a logout": {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}},
     "of nobody": {"sub": ""},
     "of an unknown issuer": {"iss": "https://evil.example"},

@@ -156,6 +156,8 @@ def _claims(decision: Decision, caller: Caller, times: _Times) -> dict[str, Json
     }
     if caller.actor is not None:
         claims["act"] = act_claim(caller.actor.issuer, (caller.actor.sub, *caller.actor.via))
+    if caller.key_thumbprint is not None:  # proven by the caller: the credential may be bound too
+        claims["cnf"] = {"jkt": caller.key_thumbprint}
     return claims
 
 
