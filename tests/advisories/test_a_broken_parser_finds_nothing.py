@@ -16,7 +16,7 @@ from service import Service, sql_request
 
 ATTACK = """
 import os, resource, socket, sys
-from counterfoil.reading.child import shut
+from counterfoil.reading.confine import shut
 def tries():
     found = []
     for name, attack in {

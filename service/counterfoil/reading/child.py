@@ -13,17 +13,14 @@ import argparse
 import gc
 import mmap
 import os
-import resource
-import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from counterfoil.core.actions.contract import DEFAULT_LIMITS, Limits, interpret, uncertain
 from counterfoil.core.actions.registry import FAMILIES
 from counterfoil.core.model import Command, Interpretation, Snapshot
-from counterfoil.processes import die_with_parent
+from counterfoil.reading.confine import confine, shut
 from counterfoil.reading.wire import (
     READY,
     Frames,
@@ -35,7 +32,6 @@ from counterfoil.reading.wire import (
     unpack_command,
 )
 
-MEMORY_BYTES: Final = 512 * 1024 * 1024
 _FLUSH_SECONDS = 0.001  # answers wait at most this long for their neighbours
 _READ_BYTES = 65_536
 _GC_THRESHOLD = 50_000
@@ -44,7 +40,7 @@ _GC_THRESHOLD = 50_000
 def main() -> None:
     """Confine this process, say that it is ready, and serve until the socket closes."""
     options = _options()
-    _confine(options.die_with)
+    confine(options.die_with)
     os.set_blocking(options.socket, True)  # a worker under gevent makes it non-blocking
     limits = Limits(sql_bytes=options.sql_bytes, manifest_bytes=options.manifest_bytes)
     # A parse tree holds no cycles, so collecting finds nothing and costs each statement.
@@ -67,24 +63,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sql-bytes", type=int, default=DEFAULT_LIMITS.sql_bytes)
     parser.add_argument("--manifest-bytes", type=int, default=DEFAULT_LIMITS.manifest_bytes)
     return parser.parse_args()
-
-
-def _confine(parent_pid: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would hold people's commands
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    if parent_pid:
-        die_with_parent(parent_pid)
-
-
-def shut() -> None:
-    """Open nothing any more: no file, connection or process. What is open works on.
-
-    Without capabilities (CAP_SYS_RESOURCE) there is no way back. All code is loaded by now;
-    a module that would be first imported later makes its command uncertain.
-    """
-    for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE):
-        resource.setrlimit(kind, (0, 0))
 
 
 def _serve(descriptor: int, progress: mmap.mmap, limits: Limits) -> None:

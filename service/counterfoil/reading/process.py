@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
-import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +11,8 @@ from typing import Final
 
 from counterfoil.core.actions.contract import Limits
 from counterfoil.core.model import Command, Interpretation, Snapshot
+from counterfoil.reading.framed import FramedChild
 from counterfoil.reading.wire import (
-    Frames,
     Packed,
     WireError,
     catalogue_frame,
@@ -28,11 +23,8 @@ from counterfoil.reading.wire import (
 
 ITEM_SECONDS: Final = 1.0
 """How long one command may take to read; the slowest of 362,335 mutated texts took 0.12 s."""
-START_SECONDS: Final = 10.0
-"""How long a child may take to start; usually 0.06 s, more on a machine that is overrun."""
 NOT_BEGUN: Final = 255
 """On the progress page: the child has not begun the group; else the item it is at."""
-_READ_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +55,28 @@ class ReaderProcess:
     """A child process with its socket. Used by one caller at a time."""
 
     def __init__(self, limits: Limits, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._ready = False
-        self._timeout = 0.0
-        self._frames = Frames()
         self._catalogues: dict[str, Snapshot] = {}
         page = os.memfd_create("counterfoil-progress")
-        ours, theirs = socket.socketpair()
         try:
             os.ftruncate(page, mmap.PAGESIZE)
             self._progress = mmap.mmap(page, mmap.PAGESIZE)
             self._progress[0] = NOT_BEGUN
-            self._process = subprocess.Popen(
-                _arguments(theirs.fileno(), page, limits),
-                pass_fds=(theirs.fileno(), page),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={"LC_ALL": "C.UTF-8"},  # nothing of the service's environment
+            self._child = FramedChild(
+                "counterfoil.reading.child",
+                descriptors=(page,),
+                options=(
+                    f"--sql-bytes={limits.sql_bytes}",
+                    f"--manifest-bytes={limits.manifest_bytes}",
+                ),
+                monotonic=monotonic,
             )
-        except BaseException:
-            ours.close()
-            raise
         finally:
-            theirs.close()
             os.close(page)
-        self._socket = ours
 
     @property
     def pid(self) -> int:
         """The child's process id."""
-        return self._process.pid
+        return self._child.pid
 
     def ask(self, items: Sequence[Item], *, deadline: float) -> list[Interpretation]:
         """Have the items' commands read; order and number are kept.
@@ -103,13 +87,12 @@ class ReaderProcess:
         """
         answers: list[Interpretation] = []
         try:
-            self._wait_ready(deadline)
+            self._child.wait_ready(deadline)
             self._progress[0] = NOT_BEGUN
-            self._bound(ITEM_SECONDS)
             self._hand_over(items)
-            self._socket.sendall(group_frame([item.part for item in items]))
+            self._child.send(group_frame([item.part for item in items]), seconds=ITEM_SECONDS)
             while len(answers) < len(items):
-                for group in self._receive(ITEM_SECONDS, deadline):
+                for group in self._child.receive(ITEM_SECONDS, deadline):
                     self._unpack(items, group, answers)
         except TimeoutError as error:
             raise self._lost("uncertain.reader_timeout", answers) from error
@@ -126,7 +109,7 @@ class ReaderProcess:
         }
         while missing := needed.keys() - self._catalogues.keys():
             for digest in sorted(missing):
-                self._socket.sendall(catalogue_frame(needed[digest]))
+                self._child.send(catalogue_frame(needed[digest]), seconds=ITEM_SECONDS)
                 held(self._catalogues, needed[digest])
 
     @staticmethod
@@ -136,49 +119,11 @@ class ReaderProcess:
         for packed in group:
             answers.append(unpack_interpretation(items[len(answers)].command, packed))
 
-    def _wait_ready(self, deadline: float) -> None:
-        while not self._ready:
-            for group in self._receive(START_SECONDS, deadline):
-                if group:
-                    raise WireError("an answer to nothing")
-                self._ready = True
-
-    def _receive(self, seconds: float, deadline: float) -> list[Packed]:
-        left = deadline - self._monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._bound(min(seconds, left))
-        data = self._socket.recv(_READ_BYTES)
-        if not data:
-            raise WireError("the child ended")
-        return list(self._frames.feed(data))
-
-    def _bound(self, seconds: float) -> None:
-        if seconds != self._timeout:  # each call is a system call
-            self._timeout = seconds
-            self._socket.settimeout(seconds)
-
     def _lost(self, code: str, answers: list[Interpretation]) -> ReaderLost:
         begun = self._progress[0]
         return ReaderLost(code, None if begun == NOT_BEGUN else max(begun, len(answers)), answers)
 
     def close(self) -> None:
         """End the child at once and reap it. May be called again."""
-        self._socket.close()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._process.wait()
+        self._child.close()
         self._progress.close()
-
-
-def _arguments(descriptor: int, page: int, limits: Limits) -> list[str]:
-    arguments = [
-        *(sys.executable, "-I", "-m", "counterfoil.reading.child", str(descriptor), str(page)),
-        f"--sql-bytes={limits.sql_bytes}",
-        f"--manifest-bytes={limits.manifest_bytes}",
-    ]
-    # The kernel's signal fires when the *thread* that forked ends (prctl(2)): ask for it
-    # only from the main thread. Elsewhere the closed socket ends the child.
-    if threading.get_native_id() == os.getpid():
-        arguments.append(f"--die-with={os.getpid()}")
-    return arguments
