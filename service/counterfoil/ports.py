@@ -286,19 +286,6 @@ class SingleUse(Protocol):
         """
 
 
-class OneTimeAnswers(Protocol):
-    """Answers that an event's `once` stored, each handed out a single time."""
-
-    def take(self, once: Once, *, deadline: float) -> bytes | None:
-        """Hand out an answer and destroy it.
-
-        None where there is none under that scope and body, where it expired, or was taken.
-
-        Raises:
-            LedgerError: not known in time; it may be taken all the same.
-        """
-
-
 class SamlCodes(Protocol):
     """The single-use codes behind which SAML logins wait for `POST /token`."""
 

@@ -79,6 +79,12 @@ from counterfoil.errors.token import (
     SourceRefused,
     TokenError,
     UnsupportedGrantType,
+from counterfoil.errors.saml import (
+    EncryptedAssertion,
+    SamlCodeRefused,
+    SamlRefused,
+    SamlRequestUnknown,
+    UnknownKey,
 )
 
 __all__ = [
@@ -94,6 +100,7 @@ __all__ = [
     "ConfigError",
     "CounterfoilError",
     "DigestMismatch",
+    "EncryptedAssertion",
     "ExpiredCredential",
     "Finding",
     "FormExpected",
@@ -135,12 +142,15 @@ __all__ = [
     "Rule",
     "RunRefused",
     "SamlCodeRefused",
+    "SamlRefused",
+    "SamlRequestUnknown",
     "SchemaViolation",
     "SelfApproval",
     "SourceRefused",
     "StateConflict",
     "TokenError",
     "UnknownIssuer",
+    "UnknownKey",
     "UnsupportedGrantType",
     "UnsupportedMediaType",
     "WrongAudience",

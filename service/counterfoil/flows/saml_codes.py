@@ -20,7 +20,8 @@ from counterfoil.core.canonical import b64url, digest
 from counterfoil.core.sources import VerifiedSource, source_bytes, stored_source
 from counterfoil.core.times import rfc3339
 from counterfoil.errors import SamlCodeRefused
-from counterfoil.ports import Clock, Event, Ids, Ledger, Once, OneTimeAnswers
+from counterfoil.ports import Clock, Event, Ids, Ledger, Once
+from counterfoil.ports_saml import OneTimeAnswers
 
 CODE_SECONDS: Final = 60
 """From the redirect to `POST /token`: one request of the launcher's; RFC 6749 §4.1.2 allows 600."""
