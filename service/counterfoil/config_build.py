@@ -25,6 +25,7 @@ from counterfoil.config_model import (
     split_address,
 )
 from counterfoil.config_registry import agents, delegation_terms, launchers, registry_findings
+from counterfoil.config_saml import saml_findings, saml_provider
 from counterfoil.config_source import Place, Settings
 from counterfoil.core.claims import RoleEntry
 from counterfoil.core.model import ActionMapping, Enforcement, JsonObject, Resource
@@ -174,6 +175,8 @@ def _identity(read: Defaults, base: Path) -> IdentityConfig:
         oidc=tuple(oidc_issuer(entry, base) for entry in read.entries("oidc", within="identity")),
         launchers=launchers(read.entries("launcher", within="identity"), base),
         agents=agents(read.entries("agent", within="identity")),
+        saml=tuple(saml_provider(entry, base) for entry in read.entries("saml", within="identity")),
+        saml_session_seconds=section["saml_session_seconds"],
     )
 
 
@@ -214,14 +217,15 @@ def _duplicates(read: Defaults) -> Iterator[str]:
     checks: tuple[tuple[Place, list[dict[str, Any]], str], ...] = (
         (("identity", "oidc"), read.entries("oidc", within="identity"), "issuer"),
         (("identity", "launcher"), read.entries("launcher", within="identity"), "id"),
+        (("identity", "saml"), read.entries("saml", within="identity"), "issuer"),
         (("resource",), read.entries("resource"), "id"),
         (("action",), read.entries("action"), "tool"),
         (("grant", "exchange"), read.entries("exchange", within="grant"), "issuer"),
     )
     for place, entries, member in checks:
-        names = [entry[member] for entry in entries]
+        names = [entry.get(member) for entry in entries]
         for i, name in enumerate(names):
-            if name in names[:i]:
+            if name is not None and name in names[:i]:
                 problem = f"{name!r} is there already."
                 yield finding((*place, i, member), problem, "Keep one entry of that name.")
 
@@ -232,6 +236,7 @@ def _meaning(config: Config, actions: list[dict[str, Any]]) -> Iterator[str]:
         yield from _action(config, entry, i)
     yield from registry_findings(config)
     issuers = {item.entry.issuer for item in config.identity.oidc}
+    yield from saml_findings(config.identity.saml, config.identity.oidc)
     for i, role in enumerate(config.roles):
         for issuer in sorted(role.issuers - issuers):
             remedy = "Name the issuer of an [[identity.oidc]] entry."

@@ -130,6 +130,29 @@ class LauncherEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SamlProvider:
+    """One `[[identity.saml]]`; `issuer` is the provider's entity id, `entity_id` our own.
+
+    Exactly one of `metadata_file` and `metadata_url` is set; `issuer` always with the latter.
+    """
+
+    entity_id: str
+    issuer: str | None
+    metadata_file: Path | None
+    metadata_url: str | None
+    metadata_certificate_file: Path | None
+    refresh_seconds: int
+    tenant: str
+    subject_namespace: str | None
+    subject_attribute: str | None
+    groups_attribute: str
+    name_id_formats: tuple[str, ...]
+    request_binding: str
+    signing_key_file: Path | None
+    signing_certificate_file: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityConfig:
     """`[identity]`."""
 
@@ -138,6 +161,8 @@ class IdentityConfig:
     oidc: tuple[OidcIssuer, ...]
     launchers: tuple[LauncherEntry, ...] = ()
     agents: tuple[RegisteredAgent, ...] = ()
+    saml: tuple[SamlProvider, ...] = ()
+    saml_session_seconds: int = 3_600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

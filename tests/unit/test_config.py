@@ -228,10 +228,6 @@ WRONG = {
     "not-toml": ("server.listen", ""),
 }
 NOT_YET = {
-    "saml": (
-        '[[identity.saml]]\nmetadata_file = "idp.xml"',
-        "identity.saml: is set. SAML is not in this release.",
-    ),
     "signed-bundle": ('[policy]\nverification_key = "k"', "policy.verification_key: is set."),
     "postgresql": (
         '[ledger]\nurl = "postgresql://db/x"',

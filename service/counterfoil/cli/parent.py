@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from counterfoil.app_saml_provider import check_saml
 from counterfoil.cli.child_specs import child_specs
 from counterfoil.cli.children import ChildSpec, Supervisor
 from counterfoil.cli.listening import listen
@@ -81,6 +82,7 @@ def _check_keys(config: Config) -> None:
         load_delegation_key(folder)
     check_key_files(config, now=SystemClock().now())
     load_master(folder, create=config.development)
+    check_saml(config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,9 +55,9 @@ class Master:
     """The sealing master and what is derived from it, one key per purpose (RFC 5869 §2.3)."""
 
     def __init__(self, master: bytes) -> None:
-        self._lookup = _derive(master, b"subject-lookup")
-        self._once = _derive(master, b"once")
-        self._wrap = AESGCM(_derive(master, b"data-key"))
+        self._lookup = derived_key(master, b"subject-lookup")
+        self._once = derived_key(master, b"once")
+        self._wrap = AESGCM(derived_key(master, b"data-key"))
 
     def lookup(self, tenant: str, subject: tuple[str, str] | None) -> bytes:
         """The keyed name under which a data key is found; without a person: the tenant's."""
@@ -274,6 +274,9 @@ def _open(cipher: AESGCM, blob: bytes, context: bytes) -> bytes:
         raise LedgerCorrupt("a sealed field was edited or moved") from error
 
 
-def _derive(master: bytes, purpose: bytes) -> bytes:
-    """HKDF-Expand to one block; the master is uniformly random, so Extract adds nothing."""
+def derived_key(master: bytes, purpose: bytes) -> bytes:
+    """One key per purpose, by HKDF-Expand to one block.
+
+    The master is uniformly random, so Extract would add nothing.
+    """
     return hmac.digest(master, b"counterfoil/" + purpose + b"/v1\x01", "sha256")
