@@ -27,6 +27,13 @@ def no_assertion(workshop: Workshop) -> str:
     return sign(xml, "Response", workshop.idp.signing)
 
 
+def assertion_elsewhere(workshop: Workshop) -> str:
+    """The only assertion, honest and signed, but not as child of the Response."""
+    signed = workshop.honest()
+    start, end = signed.index("<a:Assertion"), signed.index("</a:Assertion>") + len("</a:Assertion>")
+    return signed[:start] + f"<p:Extensions>{signed[start:end]}</p:Extensions>" + signed[end:]
+
+
 def second_assertion(workshop: Workshop) -> str:
     other = sign(workshop.answer(name_id=ADMIN).assertion_xml(), "Assertion", workshop.idp.signing)
     return workshop.honest(after_assertion=other)
@@ -85,6 +92,7 @@ DOCUMENTS: Hostile = {
     "logout_response": ("1", lambda w: w.honest().replace("p:Response", "p:LogoutResponse")),
     "response_of_saml_1": ("1", lambda w: w.honest().replace("urn:oasis:names:tc:SAML:2.0:protocol", "urn:oasis:names:tc:SAML:1.0:protocol")),
     "no_assertion": ("1", no_assertion),
+    "assertion_elsewhere": ("1", assertion_elsewhere),
     "two_signed_assertions": ("1", second_assertion),
     "two_name_ids": ("1", said(name_id_xml=f"<a:NameID>{ALICE}</a:NameID><a:NameID>{ADMIN}</a:NameID>")),
     "two_subjects": ("1", said(subject=lambda a: replace(a, name_id=ADMIN).subject_xml() + a.subject_xml())),

@@ -69,7 +69,7 @@ def read_login(
     if envelope.destination != expected.acs_url:
         _refuse("4c", "Destination is not our ACS URL")
     if envelope.in_response_to != expected.request_id:
-        raise SamlRequestUnknown("4d", "InResponseTo is not the request")
+        raise SamlRequestUnknown("4d", "InResponseTo is not the request of this RelayState")
     for text in (envelope.issue_instant, assertion.issue_instant):
         if _time(text, "4e") > latest:
             _refuse("4e", "issued in the future")
