@@ -1,15 +1,19 @@
-"""Where the delegation token comes from, and the one thing the hook checks of it.
+"""Where the delegation token comes from, and the two things the hook looks at in it.
 
-The token is asked for at each use, so that whoever holds it may renew it. It is always a
-*delegation* token: one without `act` is the person's own, does not belong in this process,
-and is never sent anywhere.
+The token is asked for at each use, so that whoever holds it may renew it: a launcher that
+replaces a file (`counterfoil login`), or a callable. One that ends within moments is asked
+for again before it is used. It is always a *delegation* token: one without `act` is the
+person's own, does not belong in this process, and is never sent anywhere.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
+import math
 import os
+import time
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,6 +33,12 @@ TokenSource: TypeAlias = Callable[[], str | Awaitable[str]] | Path
 Tokens: TypeAlias = TokenSource | Mapping[str, TokenSource] | None
 """A callable, a file, a mapping from agent names to them, or None for the environment."""
 
+MOMENTS_SECONDS = 5.0
+"""A token with less to live than this may end on its way to the service."""
+PAUSES_SECONDS = (0.1, 0.4, 1.5)
+"""Between questions for a fresher one. After that the old one is sent: the service's clock
+counts, not this machine's."""
+
 NO_ACTOR = (
     "the token names no actor (no `act` claim): it is a person's own token and does not "
     "belong in the agent's process. Exchange it for a delegation token (POST /token, or "
@@ -42,6 +52,12 @@ class DelegationToken:
 
     value: str = field(repr=False)
     unverified_claims: JsonObject = field(repr=False)
+
+    @property
+    def ends_at(self) -> float:
+        """When it ends, in seconds since the epoch; never, where it does not say."""
+        value = self.unverified_claims.get("exp")
+        return float(value) if isinstance(value, (int, float)) else math.inf
 
     @property
     def opens_with_prompt(self) -> bool:
@@ -80,7 +96,17 @@ class TokenBook:
             CredentialError: there is none, it cannot be read, or it names no actor.
         """
         source = self._by_agent.get(agent or "", self._team)
-        return delegation_token(await _fetch(source))
+        token = delegation_token(await _fetch(source))
+        for pause in PAUSES_SECONDS:
+            if token.ends_at - _now() > MOMENTS_SECONDS:
+                break
+            await asyncio.sleep(pause)
+            token = delegation_token(await _fetch(source))
+        return token
+
+
+def _now() -> float:
+    return time.time()  # noqa: TID251 -- the hook is the outer edge
 
 
 async def _fetch(source: TokenSource | None) -> str:

@@ -49,6 +49,7 @@ from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
 from counterfoil.ports import Clock, Health, SingleUse
 from counterfoil.reading.pool import ReaderPool
+from counterfoil.reading.xml_reader import XmlReader
 from counterfoil.resources import packaged
 from counterfoil.schemas_registry import SchemaRegistry, arguments_check
 from counterfoil.system import RandomIds, SystemClock
@@ -73,6 +74,7 @@ class Adapters:
     verifier: Verifier
     identity: LiveCallers
     reader: ReaderPool
+    xml_reader: XmlReader
     policy: OpaEngine
     signer: Es256Signer
     delegation_signer: Es256Signer | None
@@ -166,6 +168,7 @@ def build_adapters(config: Config) -> Adapters:
         verifier=verifier,
         identity=LiveCallers(identity=verifier, revocations=ledger.revocations),
         reader=ReaderPool(catalogues=build_catalogues(config, clock), monotonic=clock.monotonic),
+        xml_reader=XmlReader(monotonic=clock.monotonic),
         policy=OpaEngine(config),
         signer=Es256Signer(load_grant_key(config.keys.directory)),
         delegation_signer=delegation,

@@ -1,13 +1,13 @@
-"""Joins the parts of `/token`, `/revocations` and `/logout`; `app.py` hangs them."""
+"""Joins the parts of `/token`, `/saml/…`, `/revocations` and `/logout`; `app.py` hangs them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from secrets import token_bytes
 from typing import Protocol
 
 from flask import Blueprint
 
+from counterfoil.app_saml import saml_endpoint
 from counterfoil.config import Config
 from counterfoil.core.agents import AgentRegistry
 from counterfoil.core.model import JsonObject
@@ -17,7 +17,6 @@ from counterfoil.errors import LauncherNotAllowed
 from counterfoil.flows.closing import Closing
 from counterfoil.flows.logout import LogoutFlow
 from counterfoil.flows.revocation import RevocationFlow
-from counterfoil.flows.saml_codes import LedgerSamlCodes
 from counterfoil.flows.token import TokenFlow
 from counterfoil.http.credentials import Credentials
 from counterfoil.http.logout import logout_blueprint
@@ -28,8 +27,9 @@ from counterfoil.identity.delegation import OwnTokens
 from counterfoil.identity.launchers import LauncherAuthenticator
 from counterfoil.identity.logout import LogoutVerifier
 from counterfoil.ledger.client import LedgerClient
-from counterfoil.ports import Clock, IdentityVerifier, Ids
+from counterfoil.ports import Clock, IdentityVerifier, Ids, SamlCodes
 from counterfoil.ports_tokens import DelegationSigner
+from counterfoil.reading.xml_reader import XmlReader
 from counterfoil.schemas_registry import SchemaRegistry
 
 
@@ -61,6 +61,10 @@ class Parts(Protocol):
         """The record."""
 
     @property
+    def xml_reader(self) -> XmlReader:
+        """The child that reads SAML documents."""
+
+    @property
     def delegation_signer(self) -> DelegationSigner | None:
         """Who signs delegation tokens."""
 
@@ -85,7 +89,16 @@ def identity_endpoints(
     closing = Closing(
         clock=parts.clock, ids=parts.ids, ledger=parts.ledger, states=parts.ledger.states
     )
-    yield token_blueprint(_token(config, parts), credentials=credentials, max_body_bytes=limit)
+    saml = saml_endpoint(
+        config,
+        clock=parts.clock,
+        ids=parts.ids,
+        ledger=parts.ledger,
+        reader=parts.xml_reader,
+    )
+    yield saml.blueprint
+    token = _token(config, parts, saml.codes)
+    yield token_blueprint(token, credentials=credentials, max_body_bytes=limit)
     revoking = RevocationFlow(
         clock=parts.clock,
         ids=parts.ids,
@@ -113,7 +126,7 @@ def identity_endpoints(
     yield logout_blueprint(ending, max_body_bytes=limit)
 
 
-def _token(config: Config, parts: Parts) -> TokenFlow:
+def _token(config: Config, parts: Parts, saml: SamlCodes) -> TokenFlow:
     public_url = config.grant.issuer
     timeout_seconds = config.ledger.timeout_ms / 1000
     registry = AgentRegistry.of(config.identity.agents)
@@ -136,14 +149,7 @@ def _token(config: Config, parts: Parts) -> TokenFlow:
         read=reader.read,
         launchers=launchers,
         sources=parts.verifier,
-        saml=LedgerSamlCodes(
-            clock=parts.clock,
-            ids=parts.ids,
-            ledger=parts.ledger,
-            answers=parts.ledger,
-            random=token_bytes,
-            ledger_timeout_seconds=timeout_seconds,
-        ),
+        saml=saml,
         subjects=parts.verifier,
         proofs=parts.verifier,
         delegations=OwnTokens(config.token, registry),

@@ -11,6 +11,7 @@ from typing import Any
 
 from counterfoil.config_findings import finding, schema_finding
 from counterfoil.config_identity import oidc_findings, oidc_issuer
+from counterfoil.config_login import login_config
 from counterfoil.config_model import (
     DEVELOPMENT_ISSUER,
     CatalogueConfig,
@@ -103,6 +104,7 @@ def build(
             read.section("token"), DEVELOPMENT_ISSUER if development else _public_url(read)
         ),
         grant=_grant(read),
+        login=login_config(read.section("login"), base),
         roles=tuple(_role(entry) for entry in read.entries("role")),
         resources=MappingProxyType({resource.id: resource for resource in resources}),
         actions=MappingProxyType({entry["tool"]: mapping_of(entry) for entry in actions}),

@@ -166,6 +166,25 @@ class IdentityConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoginConfig:
+    """`[login]`: what `counterfoil login` needs on a person's machine; None is not set."""
+
+    url: str | None
+    issuer: str | None
+    client_id: str | None
+    client_secret_file: Path | None
+    scope: str
+    source: str
+    saml_provider: str | None
+    launcher: str | None
+    launcher_key_file: Path | None
+    launcher_secret_file: Path | None
+    port: int
+    wait_seconds: int
+    ca_file: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GrantConfig:
     """`[grant]`: our own `iss`, and the RFC 8693 endpoints by issuer id."""
 
@@ -197,6 +216,7 @@ class Config:
     identity: IdentityConfig
     token: DelegationTerms
     grant: GrantConfig
+    login: LoginConfig
     roles: tuple[RoleEntry, ...]
     resources: Mapping[str, Resource]
     actions: Mapping[str, ActionMapping]

@@ -111,6 +111,15 @@ def load_grant_key(directory: Path) -> Es256Key:
     return load_es256_key(directory / GRANT_KEY_FILE)
 
 
+def ensure_es256_key(path: Path) -> Es256Key:
+    """Make a P-256 key in that file unless there is one, and read it.
+
+    Raises:
+        ConfigError: the folder cannot be written, or the key there cannot be used.
+    """
+    return load_es256_key(_ensure(path.parent, path.name))
+
+
 def load_es256_key(path: Path) -> Es256Key:
     """Read a P-256 private key (PEM, PKCS #8) that only its account can read.
 

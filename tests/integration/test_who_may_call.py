@@ -122,6 +122,10 @@ def answering(world: World, token: str | None) -> Answer:
 UNKNOWN_RUN = {"run": "run_" + "0" * 26}
 OWN_RUN_ONLY = {**every(AGENTS, 404), "nobody": 401, "agent": 200}
 PUBLIC = row(200)
+SAML_LOGIN = (
+    "/saml/login?code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    "&code_challenge_method=S256&redirect_uri=http://127.0.0.1:1/&state=x"
+)
 
 ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
     ("post", "/authorize"): (
@@ -163,6 +167,10 @@ ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
         row(401),
     ),
     ("post", "/logout/backchannel"): (form("/logout/backchannel", {}, "logout_token"), row(400)),
+    # No bearer counts here either; this deployment has no SAML provider.
+    ("get", "/saml/login"): (call("GET", SAML_LOGIN), row(404)),
+    ("get", "/saml/metadata"): (call("GET", "/saml/metadata"), row(404)),
+    ("post", "/saml/acs"): (form("/saml/acs", {}, "SAMLResponse", "RelayState"), row(401)),
     ("get", "/.well-known/jwks.json"): (call("GET", "/.well-known/jwks.json"), PUBLIC),
     ("get", "/.well-known/oauth-protected-resource"): (
         call("GET", "/.well-known/oauth-protected-resource"),

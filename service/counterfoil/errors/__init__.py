@@ -65,7 +65,13 @@ from counterfoil.errors.request import (
     UnsupportedMediaType,
 )
 from counterfoil.errors.rules import Rule
-from counterfoil.errors.saml import SamlCodeRefused
+from counterfoil.errors.saml import (
+    EncryptedAssertion,
+    SamlCodeRefused,
+    SamlRefused,
+    SamlRequestUnknown,
+    UnknownKey,
+)
 from counterfoil.errors.token import (
     FormExpected,
     HandOnRefused,
@@ -79,12 +85,6 @@ from counterfoil.errors.token import (
     SourceRefused,
     TokenError,
     UnsupportedGrantType,
-from counterfoil.errors.saml import (
-    EncryptedAssertion,
-    SamlCodeRefused,
-    SamlRefused,
-    SamlRequestUnknown,
-    UnknownKey,
 )
 
 __all__ = [
