@@ -20,7 +20,7 @@ from counterfoil.errors import BodyTooLarge, TokenError
 
 MAX_PARAMETERS = 32  # all known ones are 16
 _NAME = re.compile(r"[a-z_]{1,64}", re.ASCII)
-_VALUE = re.compile(rb"(?:[!-$'-~]+|%[0-9A-Fa-f]{2})*", re.ASCII)
+_VALUE = re.compile(rb"(?:[!-$'-~]++|%[0-9A-Fa-f]{2})*+", re.ASCII)  # never steps back
 
 
 def read_form(body: bytes, *, known: frozenset[str], max_bytes: int) -> dict[str, str]:

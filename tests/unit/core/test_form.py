@@ -107,6 +107,14 @@ def test_a_form_is_bounded_and_a_refusal_repeats_no_value() -> None:
     assert "secret-token" not in refusal.value.detail
 
 
+def test_a_long_value_that_ends_badly_is_refused_at_once() -> None:
+    """Read with a pattern that may step back, it would keep a worker for years."""
+    with pytest.raises(TokenError):
+        read(b"a=" + b"x" * 100_000 + b"%", max_bytes=200_000)
+    honest = read(b"a=" + b"x" * 100_000 + b"%2B", max_bytes=200_000)  # control
+    assert honest["a"].endswith("+")
+
+
 def test_a_whole_request_is_read() -> None:
     request = READER.read(urlencode({**GOOD, "prompt": "Do it"}).encode())
     assert (request.unverified_subject_token, request.agent) == ("a.b.c", "coder")
