@@ -49,6 +49,8 @@ class Reader(ReplayChatCompletionClient):
     def follow(text: str) -> Any:
         if "NOT RUN" not in text:
             return "done"
+        if "Leave the database out" in text:
+            return asks("CREATE TABLE public.invoices (id integer)")
         schema = re.search(r"What to do: .*(?:schema |such as )(\w+)", text)
         if schema is not None:
             return asks(f"CREATE TABLE {schema[1]}.invoices (id integer)")
@@ -102,13 +104,13 @@ async def test_agent_takes_the_solution_and_asks_for_another_schema(
 @pytest.mark.service
 @pytest.mark.skipif(not PROGRAM.exists(), reason="the service is not installed here")
 async def test_agent_takes_the_solution_of_the_real_service(service: Running, plain: Token) -> None:
-    # the words are the service's own: "Write schema.table, such as public.invoices."
-    ran, reader = Ran(), Reader("CREATE TABLE invoices (id integer)")
+    # the words are the service's own
+    ran, reader = Ran(), Reader("CREATE TABLE billing.public.invoices (id integer)")
     guard = Guard(service.url)
     await run(guard, protect(sql_agent(ran, reader), guard), task="t", token=plain)
     assert ran == ["CREATE TABLE public.invoices (id integer)"]
     assert len(reader.read) == 2
-    assert "uncertain.sql_unqualified_name" in reader.read[0]
+    assert "uncertain.sql_other_database" in reader.read[0]
 
 
 async def test_agent_stops_where_asking_again_cannot_help(

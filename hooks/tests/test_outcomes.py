@@ -48,7 +48,9 @@ async def test_denied_call_has_no_outcome(sim: Simulator, guard: Guard, token: T
     assert sim.hits["decisions"] == 0
 
 
-@pytest.mark.parametrize("fault", ["503", "refused", "cut", "answer_lost", "late"])
+@pytest.mark.parametrize(
+    "fault", ["503", "refused", "cut", "answer_lost", "late", "empty", "garbage"]
+)
 async def test_report_survives_a_failing_service(
     sim: Simulator, guard: Guard, token: Token, fault: str
 ) -> None:

@@ -25,7 +25,7 @@ command = "{sql}"
 resource = "{database}"
 enforcement = "observe"
 """
-REFUSED = ("TRUNCATE public.a", "DROP TABLE public.b", "CREATE TABLE secret.c (id integer)")
+REFUSED = ("DO $$ BEGIN END $$", "DROP TABLE public.b", "CREATE TABLE secret.c (id integer)")
 
 
 async def test_observed_tool_runs_although_refused_and_the_record_has_the_true_effect(
@@ -53,7 +53,7 @@ async def test_observed_tool_runs_although_refused_and_the_record_has_the_true_e
         )
     assert (found["observed_decisions"], found["unrecorded"]) == (2 * len(REFUSED), 0)
     assert {(item["effect"], item["reason"]): item["count"] for item in found["counts"]} == {
-        ("deny", "uncertain.sql_statement_kind"): 2,
+        ("deny", "uncertain.sql_runs_code"): 2,
         ("needs_approval", "policy.approval_required"): 2,
         ("deny", "policy.default_deny"): 2,
     }
