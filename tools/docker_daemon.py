@@ -44,7 +44,8 @@ def docker_daemon() -> Iterator[bool]:
         yield False
         return
     _install()
-    with _one_at_a_time(), tempfile.TemporaryDirectory(prefix="cf-docker-") as short:
+    folder = tempfile.TemporaryDirectory(prefix="cf-docker-", ignore_cleanup_errors=True)
+    with _one_at_a_time(), folder as short:
         daemon = _start(Path(short))
         before = os.environ.get("DOCKER_HOST")
         os.environ["DOCKER_HOST"] = f"unix://{short}/docker.sock"
@@ -53,6 +54,7 @@ def docker_daemon() -> Iterator[bool]:
             yield True
         finally:
             _stop(daemon)
+            _unmount(Path(short))
             if before is None:
                 del os.environ["DOCKER_HOST"]
             else:
@@ -164,3 +166,9 @@ def _stop(daemon: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         daemon.kill()
         daemon.wait()
+
+
+def _unmount(short: Path) -> None:
+    """Give up the name of the machine's network that a daemon leaves mounted."""
+    for place in (short / "exec" / "netns").glob("*"):
+        subprocess.run(("umount", str(place)), capture_output=True, check=False)
