@@ -170,6 +170,8 @@ SHAPES = (
     "CREATE TABLE public.fresh (customer int REFERENCES public.customers (id) ON DELETE CASCADE)",
     "CREATE TABLE public.fresh (id int PRIMARY KEY, parent int REFERENCES public.fresh (id))",
     "CREATE TABLE public.fresh (LIKE public.customers INCLUDING ALL)",
+    "CREATE TABLE public.fresh (LIKE hr.staff INCLUDING ALL)",
+    "CREATE TABLE public.fresh (LIKE hr.staff)",
     "CREATE TABLE public.fresh (extra int) INHERITS (public.alone)",
     "CREATE TABLE public.parts_us PARTITION OF public.parts FOR VALUES IN ('us')",
     "CREATE TABLE public.fresh (id int, at date) PARTITION BY RANGE (at)",

@@ -6,45 +6,20 @@ All through `counterfoil explain --lines`, which is the service's own path witho
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from commands import read_sql
-from counterfoil.cli import main
 from counterfoil.resources import packaged
+from explaining import Answers, explained
 from simulators.real_opa import policy_folder
 from sql_attacks import ALLOWED, ATTACKS, BEYOND
 
 VERBS = ("create", "select", "insert", "update", "delete", "truncate", "references", "lock")
 RIGHTS = (*VERBS, "alter", "drop", "comment")
-Answers = Mapping[str, Any]
-
-
-def explained(folder: Path, texts: Iterator[str] | tuple[str, ...], *arguments: str) -> Answers:
-    """Each text's explanation, in one run of the command."""
-    listed = list(texts)
-    lines = folder / "lines.jsonl"
-    lines.write_bytes(
-        b"".join(
-            json.dumps(
-                {"tool": "run_sql", "arguments": {"database": "orders", "sql": sql}}
-            ).encode()
-            + b"\n"
-            for sql in listed
-        )
-    )
-    answers = folder / "answers.jsonl"
-    with pytest.MonkeyPatch.context() as patch, answers.open("w") as out:
-        patch.chdir(folder)
-        patch.setattr(sys, "stdout", out)
-        assert main(["explain", "--lines", str(lines), *arguments]) == 0
-    said = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
-    return dict(zip(listed, said, strict=True))
 
 
 @pytest.fixture(scope="module")

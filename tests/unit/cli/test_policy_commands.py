@@ -124,13 +124,13 @@ FOUND = {
     ),
     "a code that is taken": ("database.closed_schema", "policy.default_deny", "is already used at"),
     "not formatted": (
-        "\tobject := operation.object\n",
+        "\tmatch.subject(role)\n",
         "    object := operation.object\n",
         "is not formatted",
     ),
     "the prompt": (
-        "\tobject := operation.object\n",
-        '\tobject := operation.object\n\tinput.context.prompt != "x"\n',
+        "\tmatch.subject(role)\n",
+        '\tmatch.subject(role)\n\tinput.context.prompt != "x"\n',
         "only deny rules may read it",
     ),
     "a misspelt path": ("operation.object.schema]", "operation.object.shema]", "undefined ref"),
@@ -155,7 +155,7 @@ def test_package_in_the_wrong_place_is_found(
 
 
 def test_refused_build_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    old = "\tobject := operation.object\n"
+    old = "\tmatch.subject(role)\n"
     folder = changed(tmp_path, f"{DATABASE}.rego", old, old + '\tinput.context.task != "x"\n')
     output = tmp_path / "b.tar.gz"
     assert main(["policy", "build", str(folder), "-o", str(output)]) == 1

@@ -10,6 +10,7 @@ package counterfoil.actions.database
 
 import data.counterfoil.lib.match
 import data.counterfoil.lib.result
+import data.counterfoil.lib.terms
 
 # METADATA
 # title: The database's own catalogues are closed
@@ -46,25 +47,32 @@ deny contains result.reason(rego.metadata.rule(), {"operations": waiting}) if {
 allow contains i if {
 	some i, operation in input.operations
 	operation.family == "database"
-	object := operation.object
-	some role, "allow" in data.data.access[input.tenant].database[object.database][object.schema][object.kind][operation.verb]
+	rights := _rights(input.tenant, operation.object, operation.verb)
+	some role, right in rights
+	terms.effect(right, operation) == "allow"
 	match.subject(role)
-	some ceiling, "allow" in data.data.access[input.tenant].database[object.database][object.schema][object.kind][operation.verb]
+	some ceiling, limit in rights
+	terms.effect(limit, operation) == "allow"
 	match.actor(ceiling)
 }
 
 # METADATA
 # title: Operations that need approval
 # description: Person and agent are covered, at least one under the terms listed.
-needs_approval[i] contains terms if {
+needs_approval[i] contains condition if {
 	some i, operation in input.operations
 	operation.family == "database"
-	object := operation.object
-	rights := data.data.access[input.tenant].database[object.database][object.schema][object.kind][operation.verb]
+	rights := _rights(input.tenant, operation.object, operation.verb)
 	some role, right in rights
 	match.subject(role)
 	some ceiling, limit in rights
 	match.actor(ceiling)
-	some condition in {right, limit}
-	terms := data.data.access[input.tenant].approvals[condition]
+	effects := {terms.effect(right, operation), terms.effect(limit, operation)}
+	some effect in effects
+	condition := data.data.access[input.tenant].approvals[effect]
 }
+
+# METADATA
+# title: Rights
+# description: What each role says about a verb on a kind of object of a schema.
+_rights(tenant, object, verb) := data.data.access[tenant].database[object.database][object.schema][object.kind][verb]

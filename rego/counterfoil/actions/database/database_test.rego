@@ -87,6 +87,29 @@ test_the_stricter_of_the_two_counts if {
 	database.needs_approval == {0: {terms}} with input as request with data.data.access as access
 }
 
+# The person deletes by key, else asks; the agent's ceiling has no limit.
+test_a_limit_that_is_not_met_asks_where_its_terms_say_so if {
+	terms := {"approvers": ["a"], "quorum": 1, "expires_in_seconds": 60}
+	rights := {
+		"orders-developer": "allow",
+		"clerk": {"effect": "allow", "keys": {"invoices": [["id"]]}, "otherwise": "database-change"},
+	}
+	access := {"default": {
+		"roles": {
+			"clerk": {"groups": {"developers": true}, "agents": {}},
+			"orders-developer": {"groups": {}, "agents": {sample.coder.iss: {sample.coder.sub: true}}},
+		},
+		"database": {"orders": {"public": {"table": {"delete": rights}}}},
+		"approvals": {"database-change": terms},
+	}}
+	one := sample.of("database", [object.union(sample.table("delete"), {"details": {"equal": ["id"]}})])
+	database.allow == {0} with input as one with data.data.access as access
+	database.needs_approval == {} with input as one with data.data.access as access
+	all := sample.of("database", [object.union(sample.table("delete"), {"details": {"rows": "all"}})])
+	database.allow == set() with input as all with data.data.access as access
+	database.needs_approval == {0: {terms}} with input as all with data.data.access as access
+}
+
 # Two statements of one text.
 text(first, second) := sample.of("database", [
 	object.union(first, {"details": {"statement": 1}}),

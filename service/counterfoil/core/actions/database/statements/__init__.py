@@ -20,7 +20,7 @@ from counterfoil.core.actions.database.statements import (
     tables,
     views,
 )
-from counterfoil.core.actions.database.tree import Node
+from counterfoil.core.actions.database.tree import Node, as_node, kind_of, word
 
 Reading = Callable[[ChangeReader, Node, Span], None]
 
@@ -28,8 +28,23 @@ Reading = Callable[[ChangeReader, Node, Span], None]
 def _select(reader: ChangeReader, fields: Node, _span: Span) -> None:
     if "intoClause" in fields:
         views.select_into(reader, fields)
-    else:
-        reader.select(fields, {}, None)
+        return
+    reader.select(fields, {}, None)
+    most = _most_rows(fields)
+    if most is not None:
+        for thing in reader.things.values():
+            if "select" in thing.uses:
+                thing.uses["select"].note(limit=most)
+
+
+def _most_rows(fields: Node) -> int | None:
+    """How many rows the answer may have, where the text says so in a number."""
+    if word(fields, "limitOption") != "LIMIT_OPTION_COUNT":  # WITH TIES returns more
+        return None
+    kind, constant = kind_of(as_node(fields.get("limitCount")))
+    number = constant.get("ival") if kind == "A_Const" else None
+    most = number.get("ival", 0) if isinstance(number, dict) else None
+    return most if isinstance(most, int) and most >= 0 else None
 
 
 def _change(kind: str) -> Reading:

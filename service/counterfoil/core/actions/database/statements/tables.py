@@ -144,7 +144,7 @@ def _elements(reader: ChangeReader, fields: Node, making: Making) -> None:
         elif kind == "Constraint":
             constraints.append(element)
         elif kind == "TableLikeClause":
-            _like(reader, element)
+            _like(reader, element, making)
             columns = None  # those of the other table are the new one's too
         else:
             raise reader.doubt("uncertain.sql_construct", kind, location(element))
@@ -156,9 +156,14 @@ def _elements(reader: ChangeReader, fields: Node, making: Making) -> None:
         constraint(reader, item, making)
 
 
-def _like(reader: ChangeReader, fields: Node) -> None:
-    """LIKE copies the columns, and by its options defaults and constraints as they are there."""
+def _like(reader: ChangeReader, fields: Node, making: Making) -> None:
+    """LIKE copies the columns, and by its options defaults and constraints as they are there.
+
+    INCLUDING adds them to the new table by its name, so its schema is looked up.
+    """
     closed("LIKE", fields, _LIKE)
+    if fields.get("options"):
+        making.by_name = True
     relation = as_node(fields.get("relation"))
     thing = reader.table(relation)
     use = thing.use("select", location(relation))
