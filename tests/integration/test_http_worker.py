@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -237,3 +240,18 @@ def unread(port: int) -> bool:
             return not peer.recv(1)
         except TimeoutError:
             return True
+
+
+def test_a_workers_first_request_is_answered_though_it_is_stopped_meanwhile() -> None:
+    with (
+        echo_service() as (port, pid),
+        socket.create_connection(("127.0.0.1", port), timeout=20) as peer,
+    ):
+        peer.sendall(WHOLE.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")[:-1])
+        assert peer.recv(100).startswith(b"HTTP/1.1 100")  # it has begun
+        (worker,) = processes.children_of(pid)
+        os.kill(worker, signal.SIGTERM)
+        # its listener closes within the second that gunicorn takes to see the signal
+        threading.Event().wait(2.5)
+        peer.sendall(WHOLE[-1:])
+        assert peer.recv(1_000).startswith(b"HTTP/1.1 200")

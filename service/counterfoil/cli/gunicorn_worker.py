@@ -128,6 +128,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def init_process(self) -> None:
         """Start; gunicorn looks each setting up in a dict of objects, 22 times a request."""
         self.cfg.__dict__.update({name: it.get() for name, it in self.cfg.settings.items()})
+        # Not at the first request: that may still be read when a stop has closed the listener.
+        self._base_environ(self.sockets[0])
         super().init_process()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
