@@ -4,8 +4,9 @@ There is no third answer. An interpreter is a pure function registered for a fam
 says `Unreadable` where anything in the command is not on its allow-list, and `interpret`
 turns that into an `Interpretation` that permits nothing.
 
-The C parsers are imported by the family modules, and those only by `registry`, which only
-the supervised child loads (docs/adr/0001-parsers.md). The worker knows this module alone.
+A new family is written as docs/actions/adding.md shows. The C parsers are imported by the
+family modules, and those only by `registry`, which only the supervised child loads
+(docs/adr/0001-parsers.md). The worker knows this module alone.
 """
 
 from __future__ import annotations
