@@ -71,8 +71,10 @@ def _lacking(
             verb = MERGED.get(item["MergeWhenClause"]["commandType"])
             if verb and (verb, node["relation"]["relname"]) not in shown:
                 yield f"{verb} {node['relation']['relname']}"
-    elif kind == "LockingClause" and not any(verb == "lock" for verb, _ in shown):
-        yield "lock"
+    elif "lockingClause" in node and not any(verb == "lock" for verb, _ in shown):
+        named = [item for sort, item in _nodes(node.get("fromClause", [])) if sort == "RangeVar"]
+        if any("schemaname" in item or item["relname"] not in ctes for item in named):
+            yield "lock"
     elif kind == "FuncCall":
         name = node["funcname"][-1]["String"]["sval"]
         schema = [item["String"]["sval"] for item in node["funcname"][:-1]]
@@ -105,4 +107,6 @@ def _nodes(tree: Any) -> Iterator[tuple[str, dict[str, Any]]]:
                         yield name, value
                     elif "relname" in value:
                         yield "RangeVar", value
+                    elif name in {"larg", "rarg"}:
+                        yield "SelectStmt", value
                 pending.append(value)
