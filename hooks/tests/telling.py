@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -36,6 +37,8 @@ def demo(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[
 @contextmanager
 def started(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     """Start the demo; whatever the test does, it is gone afterwards."""
+    # Who runs the tests in the background has Ctrl-C ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "demo", "--folder", str(folder), *words],
         env=environment(), cwd=folder.parent, text=True,
