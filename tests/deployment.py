@@ -24,7 +24,8 @@ from counterfoil.config import load_config
 from counterfoil.core.token_request import TokenType
 from counterfoil.http.lean import LeanFlask
 from counterfoil.resources import packaged
-from exchange import EXCHANGE, FORM, LauncherKey
+from exchange import EXCHANGE, FORM, LauncherKey, claims_of
+from main_path import leaves
 from service import PROMPT, Service, running_service, sql_request
 from simulators import http_door
 from simulators.idp import Idp
@@ -298,3 +299,22 @@ def deployed(folder: Path, *, more: str = "") -> Iterator[Deployment]:
         finally:
             for adapter in (adapters.reader, adapters.policy, adapters.ledger):
                 adapter.close()
+
+
+def assert_refused(answer: http_door.Answer, code: str, error: str = "invalid_request") -> None:
+    assert (answer.status, answer.json["error"]) == (400, error), answer.json
+    assert answer.json["error_uri"] == f"urn:counterfoil:problem:token.{code}", answer.json
+
+
+def acts(token: str) -> list[str]:
+    """The names of the chain, the current agent first."""
+    names, act = [], claims_of(token).get("act")
+    while act:
+        assert act["iss"] == URL
+        names.append(act["sub"])
+        act = act.get("act")
+    return names
+
+
+def kinds(deployment: Deployment, run: str) -> list[str]:
+    return [leaf["event"] for leaf in leaves(deployment.service, run)]

@@ -11,12 +11,11 @@ import pytest
 from counterfoil.config import load_config
 from counterfoil.errors import MissingClaim
 from counterfoil.identity.credentials import Verifier
-from deployment import URL, Deployment, deployed, now
+from deployment import URL, Deployment, acts, assert_refused, deployed, kinds, now
 from exchange import claims_of
-from main_path import assert_denied, leaves
+from main_path import assert_denied
 from service import sql_request
 from simulators.hostile_session import SCHEMAS
-from simulators.http_door import Answer
 
 CREATE = "CREATE TABLE public.invoices (id int)"
 
@@ -25,25 +24,6 @@ CREATE = "CREATE TABLE public.invoices (id int)"
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     with deployed(tmp_path_factory.mktemp("chains")) as started:
         yield started
-
-
-def assert_refused(answer: Answer, code: str, error: str = "invalid_request") -> None:
-    assert (answer.status, answer.json["error"]) == (400, error), answer.json
-    assert answer.json["error_uri"] == f"urn:counterfoil:problem:token.{code}", answer.json
-
-
-def acts(token: str) -> list[str]:
-    """The names of the chain, the current agent first."""
-    names, act = [], claims_of(token).get("act")
-    while act:
-        assert act["iss"] == URL
-        names.append(act["sub"])
-        act = act.get("act")
-    return names
-
-
-def kinds(deployment: Deployment, run: str) -> list[str]:
-    return [leaf["event"] for leaf in leaves(deployment.service, run)]
 
 
 def test_an_agent_hands_on_to_one_that_its_entry_lists(deployment: Deployment) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from deployment import URL, Deployment, deployed, now
+from deployment import URL, Deployment, acts, assert_refused, deployed, kinds, now
 from exchange import claims_of
 from main_path import leaves
 from service import PROMPT
-from simulators.http_door import Answer
 
 CREATE = "CREATE TABLE public.invoices (id int)"
 
@@ -21,25 +20,6 @@ CREATE = "CREATE TABLE public.invoices (id int)"
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     with deployed(tmp_path_factory.mktemp("runs")) as started:
         yield started
-
-
-def assert_refused(answer: Answer, code: str, error: str = "invalid_request") -> None:
-    assert (answer.status, answer.json["error"]) == (400, error), answer.json
-    assert answer.json["error_uri"] == f"urn:counterfoil:problem:token.{code}", answer.json
-
-
-def acts(token: str) -> list[str]:
-    """The names of the chain, the current agent first."""
-    names, act = [], claims_of(token).get("act")
-    while act:
-        assert act["iss"] == URL
-        names.append(act["sub"])
-        act = act.get("act")
-    return names
-
-
-def kinds(deployment: Deployment, run: str) -> list[str]:
-    return [leaf["event"] for leaf in leaves(deployment.service, run)]
 
 
 def test_a_renewed_token_is_the_same_run_for_a_while_longer(deployment: Deployment) -> None:

@@ -141,13 +141,7 @@ class TokenFlow:
             source_expires_at=math.floor(source.expires_at),
             session=_session(source),
         )
-        delegation = Delegation(
-            run=run,
-            chain=(agent.name,),
-            groups=source.subject.groups,
-            launcher=launcher.id,
-            key_thumbprint=source.key_thumbprint,
-        )
+        delegation = _from_person(run, source)
         return _Given(
             delegation=delegation,
             event=lambda claims, event_id: record.opened(
@@ -167,20 +161,14 @@ class TokenFlow:
         run = self._known_run(source.tenant, run_id, source.subject, now=now)
         if run.launcher != launcher.id or request.agent not in {None, run.agent}:
             raise RunRefused
-        agent = self.registry.startable(launcher, run.agent)  # 4
+        self.registry.startable(launcher, run.agent)  # 4
         run = replace(  # 5
             run,
             subject=source.subject,
             source_expires_at=math.floor(source.expires_at),
             session=_session(source),
         )
-        delegation = Delegation(
-            run=run,
-            chain=(agent.name,),
-            groups=source.subject.groups,
-            launcher=launcher.id,
-            key_thumbprint=source.key_thumbprint,
-        )
+        delegation = _from_person(run, source)
         return _Given(
             delegation=delegation,
             event=lambda claims, event_id: record.renewed(
@@ -318,6 +306,17 @@ def _refusals() -> Iterator[None]:
         raise ProofRefused from error
     except IdentityError as error:
         raise SourceRefused from error
+
+
+def _from_person(run: Run, source: VerifiedSource) -> Delegation:
+    """What a person's own credential gives the agent that the run's launcher starts."""
+    return Delegation(
+        run=run,
+        chain=(run.agent,),
+        groups=source.subject.groups,
+        launcher=run.launcher,
+        key_thumbprint=source.key_thumbprint,
+    )
 
 
 def _session(source: VerifiedSource) -> str | None:
