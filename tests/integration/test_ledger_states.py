@@ -14,7 +14,6 @@ import pytest
 
 from counterfoil.errors import StateConflict
 from counterfoil.ledger.client import LedgerClient
-from counterfoil.ledger.schema import STATES
 from counterfoil.ports import Change, Event, Once
 from ledgers import CLOCK, Ledger, event, new_id, running_ledger, soon
 
@@ -269,16 +268,43 @@ def test_a_taken_step_survives_kill_9(ledger: Ledger) -> None:
     assert found.version == 2
 
 
-def test_a_ledger_from_before_states_gets_them_at_its_start(ledger: Ledger) -> None:
+@pytest.mark.parametrize("dropped", [["states", "migrations"], ["migrations"]])
+def test_a_ledger_of_an_earlier_release_gets_what_came_since(
+    ledger: Ledger, dropped: list[str]
+) -> None:
     ledger.client().append([event()], deadline=soon())
     assert ledger.stop() == 0
     with closing(sqlite3.connect(ledger.database)) as db, db:
-        db.execute("DROP TABLE states")
-        assert len(STATES) == 4
+        for table in dropped:
+            db.execute(f"DROP TABLE {table}")
+    assert ledger.verify().findings == []  # it was whole before, too
     ledger.start()
     key = new_id("apr")
     ledger.client().append([with_step(step(key, None))], deadline=soon())
     assert ledger.verify().findings == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("INSERT INTO migrations VALUES (99, 'a newer release')", 78),
+        ("UPDATE migrations SET name = 'another' WHERE version = 1", 65),
+        ("DELETE FROM migrations WHERE version = 1", 65),
+        ("CREATE TRIGGER t AFTER INSERT ON once BEGIN DELETE FROM once; END", 65),
+    ],
+)
+def test_a_ledger_of_no_known_version_is_not_written(
+    ledger: Ledger, statement: str, code: int
+) -> None:
+    ledger.client().append([event()], deadline=soon())
+    assert ledger.stop() == 0
+    ledger.start()  # control
+    assert ledger.stop() == 0
+    with closing(sqlite3.connect(ledger.database)) as db, db:
+        db.execute(statement)
+    ledger.launch()
+    assert ledger.wait() == code, ledger.said()
+    assert ledger.verify().found == 1
 
 
 def test_a_waiter_wakes_at_the_step_it_waits_for(ledger: Ledger) -> None:

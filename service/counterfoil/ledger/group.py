@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-
-import orjson
+from dataclasses import replace
 
 from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin, signed_note
@@ -20,6 +18,7 @@ from counterfoil.ledger import once, states
 from counterfoil.ledger.frames import Value
 from counterfoil.ledger.keys import ReceiptKey
 from counterfoil.ledger.once import OnceRow, Standing
+from counterfoil.ledger.requests import Item, Refused, read_item
 from counterfoil.ledger.startup import LogState
 
 KEPT_SECONDS = 1.0  # the merge delay: an older checkpoint is kept about this often
@@ -29,31 +28,6 @@ _INSERT_ENTRY = (
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_PAYLOAD = "INSERT INTO payloads (seq, sealed) VALUES (?, ?)"
-
-
-class _Refused(Exception):
-    """This request is answered with a code and writes nothing."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.answer: list[Value] = [code, detail]
-
-
-@dataclass(slots=True)
-class _Item:
-    """One event of an append: the leaf, what the leaf itself says, and its once row."""
-
-    leaf: bytes
-    sealed: bytes | None
-    tenant: str
-    origin: str
-    event_id: str
-    decision_id: str | None
-    time: str
-    subject_key: str | None
-    promise: tuple[bytes, bytes, bytes, float] | None  # scope, body, answer, expires_at
-    step: states.Step | None = None
-    earlier: OnceRow | None = None
 
 
 class Group:
@@ -101,8 +75,8 @@ class Group:
                 case ["key", bytes(lookup), str(name), bytes(wrapped)]:
                     return self._key_of(lookup, name, wrapped)
                 case _:
-                    raise _Refused("refused", "unknown request")
-        except _Refused as refusal:
+                    raise Refused("refused", "unknown request")
+        except Refused as refusal:
             return refusal.answer
 
     def sign(self) -> None:
@@ -119,26 +93,26 @@ class Group:
 
     def _append(self, events: list[Value]) -> list[Value]:
         """All events of one caller, or none."""
-        items = [_read_item(event) for event in events]
+        items = [read_item(event) for event in events]
         scopes: set[bytes] = set()
         for item in items:
             state = self._logs.get(item.tenant)
             if item.origin != (state.key.name if state else log_origin(self._prefix, item.tenant)):
-                raise _Refused("stale", "the event names another ledger")
+                raise Refused("stale", "the event names another ledger")
             if item.subject_key is not None and not self._key_exists(item.subject_key):
-                raise _Refused("stale", "the event's data key does not exist")
+                raise Refused("stale", "the event's data key does not exist")
             if item.promise is not None:
                 scope, body = item.promise[:2]
                 if scope in scopes:
-                    raise _Refused("refused", "one scope twice in an append")
+                    raise Refused("refused", "one scope twice in an append")
                 scopes.add(scope)
                 item.earlier = once.look_up(self._db, scope, body, self._now)
                 if item.earlier.standing is Standing.CONFLICT:
-                    raise _Refused("conflict")
+                    raise Refused("conflict")
         self._take_steps(items)
         return ["ok", [self._record(item) for item in items]]
 
-    def _take_steps(self, items: list[_Item]) -> None:
+    def _take_steps(self, items: list[Item]) -> None:
         """The steps of all new events, or a refusal of the whole append."""
         fresh = [i for i in items if i.earlier is None or i.earlier.standing is not Standing.DONE]
         steps = [(i.tenant, i.decision_id, i.step) for i in fresh if i.step is not None]
@@ -146,9 +120,9 @@ class Group:
             return
         # A decision that was recorded before must not have its other half recorded now.
         if len(fresh) != len(items) or not states.take_steps(self._db, steps, self._now):
-            raise _Refused("state")
+            raise Refused("state")
 
-    def _record(self, item: _Item) -> Value:
+    def _record(self, item: Item) -> Value:
         if item.earlier is not None and item.earlier.standing is Standing.DONE:
             return self._repeat(item.earlier)
         state = self._grow(item.tenant)
@@ -254,37 +228,3 @@ class Group:
             "UPDATE logs SET size = ?, frontier = ?, root = ?, note = ?, kept = ? WHERE log = ?",
             (state.frontier.size, frontier, root, note, state.kept, state.log),
         )
-
-
-def _read_item(event: Value) -> _Item:
-    match event:
-        case [bytes(leaf), (bytes() | None) as sealed, (list() | None) as promise, *rest] if (
-            len(rest) <= 1
-        ):
-            pass
-        case _:
-            raise _Refused("refused", "malformed event")
-    try:
-        fields = orjson.loads(leaf)
-        return _Item(
-            leaf=leaf,
-            sealed=sealed,
-            tenant=fields["tenant"],
-            origin=fields["origin"],
-            event_id=fields["event_id"],
-            decision_id=fields["decision_id"],
-            time=fields["time"],
-            subject_key=fields["subject_key"],
-            promise=None if promise is None else _read_promise(promise),
-            step=states.read_step(rest[0]) if rest else None,
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise _Refused("refused", "malformed leaf") from error
-
-
-def _read_promise(promise: list[Value]) -> tuple[bytes, bytes, bytes, float]:
-    match promise:
-        case [bytes(scope), bytes(body), bytes(answer), float(expires_at)]:
-            return scope, body, answer, expires_at
-        case _:
-            raise _Refused("refused", "malformed once")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from counterfoil.core.checkpoint import Checkpoint, InvalidNote, open_checkpoint
 from counterfoil.core.tree import Frontier
 from counterfoil.ledger.evidence import LogName, StoredRecord, check_record
 from counterfoil.ledger.held import Held
+from counterfoil.ledger.port import Database
 from counterfoil.ledger.report import Report
 
 _ROWS = 1_000  # read in one go: the length of a read transaction
@@ -30,7 +30,7 @@ _CHECKPOINTS = (
 class DataKeys:
     """Whether a data key is still there; remembers a bounded number of answers."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
         self._known: set[str] = set()
 
@@ -61,7 +61,7 @@ class LogCheck:
 
     def __init__(
         self,
-        db: sqlite3.Connection,
+        db: Database,
         row: LogRow,
         held: Held,
         report: Report,

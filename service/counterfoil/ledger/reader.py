@@ -1,4 +1,4 @@
-"""Reading the record back: a read-only connection, every row checked before it is believed.
+"""Reading the record back: every row checked before it is believed.
 
 Rows are keyed by tenant. A row counts only if its stored receipt verifies over its own leaf,
 and the leaf itself names this tenant and decision, so that an edited file answers
@@ -7,13 +7,10 @@ and the leaf itself names this tenant and decision, so that an edited file answe
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
-from urllib.parse import quote
 
 import orjson
 
@@ -22,32 +19,27 @@ from counterfoil.core.checkpoint import KEY_ID_BYTES, VerifierKey
 from counterfoil.core.entry import receipt_message
 from counterfoil.core.model import JsonObject, Receipt
 from counterfoil.core.tree import leaf_hash
-from counterfoil.errors import LedgerCorrupt, LedgerUnavailable
+from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger.keys import Verifier
+from counterfoil.ledger.port import Source
 from counterfoil.ledger.sealing import DataKey, Master, open_payload, unpack_sealed
+from counterfoil.ledger.sqlite_source import SqliteSource
 from counterfoil.ledger.states import stored_state
 from counterfoil.ports import StoredEvent, StoredState
-
-_BUSY_SECONDS = 0.25  # the writer holds readers off only while it empties the WAL
-_TRAIL = (
-    "SELECT e.idx, e.leaf, e.signature, p.sealed FROM entries e JOIN logs l ON l.log = e.log"
-    " LEFT JOIN payloads p ON p.seq = e.seq"
-    " WHERE e.decision_id = ? AND l.tenant = ? ORDER BY e.idx"
-)
 
 _SCAN = (
     "SELECT e.idx, e.leaf, e.signature, p.sealed FROM entries e JOIN logs l ON l.log = e.log"
     " LEFT JOIN payloads p ON p.seq = e.seq"
-    " WHERE l.tenant = ? AND e.idx > CAST(? AS INTEGER) ORDER BY e.idx LIMIT 512"
+    " WHERE l.tenant = ? AND e.idx > CAST(? AS BIGINT) ORDER BY e.idx LIMIT 512"
 )
 
 _MARKED = (
     "SELECT e.seq, l.tenant, e.leaf, e.signature FROM entries e JOIN logs l ON l.log = e.log"
-    " WHERE e.decision_id = ? AND e.seq > CAST(? AS INTEGER) ORDER BY e.seq LIMIT 512"
+    " WHERE e.decision_id = ? AND e.seq > CAST(? AS BIGINT) ORDER BY e.seq LIMIT 512"
 )
 _MARKED_BACKWARDS = (
     "SELECT e.seq, l.tenant, e.leaf, e.signature FROM entries e JOIN logs l ON l.log = e.log"
-    " WHERE e.decision_id = ? AND e.seq < CAST(? AS INTEGER) ORDER BY e.seq DESC LIMIT 512"
+    " WHERE e.decision_id = ? AND e.seq < CAST(? AS BIGINT) ORDER BY e.seq DESC LIMIT 512"
 )
 
 
@@ -62,36 +54,21 @@ class Marked:
     plain: JsonObject
 
 
-def open_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write, shared by threads under the caller's lock.
-
-    Raises:
-        sqlite3.Error: it cannot be opened.
-    """
-    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
-    connection = sqlite3.connect(
-        uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute("PRAGMA trusted_schema = OFF")
-    return connection
-
-
 class Reader:
     """Opens stored events.
 
     Args:
-        path: the ledger file.
+        source: where the ledger lies: a SQLite file, or what reads another store.
         master: opens data keys.
         receipt_key: the public key that receipts must verify under.
     """
 
-    def __init__(self, path: Path, master: Master, receipt_key: Callable[[], VerifierKey]) -> None:
-        self._path, self._master, self._receipt_key = path, master, receipt_key
-        self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
-        self._inode = (0, 0)
-        self._opened = 0  # counts connections: each has a data_version of its own
+    def __init__(
+        self, source: Path | Source, master: Master, receipt_key: Callable[[], VerifierKey]
+    ) -> None:
+        self._source = SqliteSource(source) if isinstance(source, Path) else source
+        self._query = self._source.query
+        self._master, self._receipt_key = master, receipt_key
 
     def trail(self, tenant: str, decision_id: str) -> list[StoredEvent]:
         """All events of a decision of this tenant, in log order.
@@ -101,7 +78,7 @@ class Reader:
             LedgerCorrupt: a row is not what its receipt says.
         """
         sleep(0)  # a list opens thousands: others of this worker go in between
-        rows = self._query(_TRAIL, (decision_id, tenant))
+        rows = self._query(self._source.trail, (decision_id, tenant))
         if not rows:
             return []
         key = self._receipt_key()
@@ -155,8 +132,21 @@ class Reader:
         """
         return self._marked(_MARKED_BACKWARDS, trail, before)
 
+    def unnumbered(self, trail: str) -> list[Marked]:
+        """The entries of a trail that are committed and have no place in a log yet.
+
+        Asked before `marked`, so that one which gets its number in between is not missed.
+
+        Raises:
+            LedgerUnavailable, LedgerCorrupt: as `marked`.
+        """
+        sql = self._source.unnumbered
+        return [] if sql is None else self._opened(self._query(sql, (trail,)))
+
     def _marked(self, sql: str, trail: str, seq: int) -> list[Marked]:
-        rows = self._query(sql, (trail, str(seq)))
+        return self._opened(self._query(sql, (trail, str(seq))))
+
+    def _opened(self, rows: list[tuple[object, ...]]) -> list[Marked]:
         if not rows:
             return []
         key = self._receipt_key()
@@ -180,8 +170,7 @@ class Reader:
         Raises:
             LedgerUnavailable: as `trail`.
         """
-        (row,) = self._query("PRAGMA data_version", ())
-        return (self._opened, *row)
+        return self._source.version()
 
     def tenants(self) -> list[str]:
         """Every tenant that has a log.
@@ -194,31 +183,7 @@ class Reader:
 
     def close(self) -> None:
         """Close the connection; the next read opens another."""
-        with self._lock:
-            self._close()
-
-    def _query(self, sql: str, parameters: tuple[str | bytes, ...]) -> list[tuple[object, ...]]:
-        with self._lock:
-            try:
-                return self._connection().execute(sql, parameters).fetchall()
-            except (sqlite3.Error, OSError) as error:
-                self._close()
-                raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
-
-    def _connection(self) -> sqlite3.Connection:
-        """The open file, opened anew where another one has taken its name (a restore)."""
-        status = self._path.stat()
-        inode = (status.st_dev, status.st_ino)
-        if self._db is None or inode != self._inode:
-            self._close()
-            self._db, self._inode = open_read_only(self._path), inode
-            self._opened += 1
-        return self._db
-
-    def _close(self) -> None:
-        database, self._db = self._db, None
-        if database is not None:
-            database.close()
+        self._source.close()
 
     def _open(
         self, row: tuple[object, ...], key: VerifierKey, verify: Verifier, tenant: str

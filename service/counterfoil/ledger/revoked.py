@@ -76,6 +76,8 @@ class RevocationReader:
         if self._looked_at is None:
             self._read_logouts_of_late()
         for trail in (ORDERS, LOGOUTS):
+            for entry in self._reader.unnumbered(trail):
+                self._learn(trail, entry)
             after = self._seen.get(trail, _FIRST)
             while found := self._reader.marked(trail, after=after):
                 for entry in found:

@@ -1,4 +1,8 @@
-"""The tables of a SQLite ledger, format 1. `verify` refuses a file whose tables differ."""
+"""The tables of a SQLite ledger, format 1, and how they came to be.
+
+Steps are only ever added, at the end: the writer takes those that a file lacks and writes
+them into table `migrations`. `verify` refuses a file whose tables are those of no step.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,8 @@ STATES = (
     "CREATE INDEX states_name ON states (name) WHERE open = 1",
     "CREATE INDEX states_owner ON states (owner, expires_at)",
 )
-"""Came after the first ledgers of format 1: a writer adds them to a file that lacks them."""
 
-STATEMENTS = (
+_BASE = (
     # format, origin_prefix: this ledger's own name, drawn once and never changed
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     # One Merkle log per tenant; the empty tenant's is `system`. `note` is the signed
@@ -49,5 +52,24 @@ STATEMENTS = (
     deadline REAL NOT NULL, expires_at REAL NOT NULL, event_id TEXT, subject_key TEXT,
     answer BLOB) STRICT, WITHOUT ROWID""",
     "CREATE INDEX once_ends ON once (CASE state WHEN 0 THEN deadline ELSE expires_at END)",
-    *STATES,
 )
+
+MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("records", _BASE),
+    ("states", STATES),
+    (
+        "migrations",
+        (
+            """CREATE TABLE migrations (version INTEGER PRIMARY KEY,
+            name TEXT NOT NULL) STRICT, WITHOUT ROWID""",
+        ),
+    ),
+)
+"""Version n is the first n steps: a name, and its statements. A step adds, and never changes."""
+
+COUNTED_FROM = 3  # files of the versions before have no table `migrations`
+
+
+def tables_of(version: int) -> list[str]:
+    """Every statement of a file of this version, sorted."""
+    return sorted(text for _, statements in MIGRATIONS[:version] for text in statements)

@@ -11,7 +11,8 @@ from counterfoil.core.entry import ORIGIN
 from counterfoil.core.tree import Frontier, leaf_hash
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.keys import Verifier
-from counterfoil.ledger.schema import FORMAT, STATEMENTS, STATES
+from counterfoil.ledger.port import Database
+from counterfoil.ledger.schema import COUNTED_FROM, FORMAT, MIGRATIONS, tables_of
 
 TAIL_ENTRIES = 4_096  # recomputed at each start, shared by all logs; `verify` recomputes all
 MAX_PREFIX_CHARACTERS = 120  # with the longest tenant, escaped, within an origin's 512
@@ -49,8 +50,7 @@ def create(db: sqlite3.Connection, base: str) -> str:
     if not base or not ORIGIN.fullmatch(prefix) or len(prefix) > MAX_PREFIX_CHARACTERS:
         raise ConfigError(f"{base!r} cannot begin the name of a log: too long, white space or +")
     db.execute("BEGIN IMMEDIATE")
-    for statement in STATEMENTS:
-        db.execute(statement)
+    _take_steps(db, 0)
     rows = [("format", FORMAT), ("origin_prefix", prefix)]
     db.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     db.execute("COMMIT")
@@ -79,16 +79,52 @@ def read_prefix(db: sqlite3.Connection, base: str, expected: str | None) -> str 
     return prefix
 
 
-def add_states(db: sqlite3.Connection) -> None:
-    """Give a ledger from before they existed the tables of states."""
-    if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'states'").fetchone() is None:
+def migrate(db: sqlite3.Connection) -> None:
+    """Give a ledger the tables that came after it was made.
+
+    Raises:
+        ConfigError: a newer release made it.
+        LedgerCorrupt: its tables are those of no release.
+    """
+    version = version_of(db)
+    if version < len(MIGRATIONS):
         db.execute("BEGIN IMMEDIATE")
-        for statement in STATES:
-            db.execute(statement)
+        _take_steps(db, version)
         db.execute("COMMIT")
 
 
-def load_logs(db: sqlite3.Connection, prefix: str, public: bytes) -> dict[str, LogState]:
+def version_of(db: Database) -> int:
+    """How many steps of `schema.MIGRATIONS` a file has taken.
+
+    Raises:
+        ConfigError: more than this release knows.
+        LedgerCorrupt: its tables or its own count are those of no version.
+    """
+    rows = db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    tables = sorted(row[0] for row in rows)
+    steps: list[tuple[object, ...]] = []
+    if any(text.startswith("CREATE TABLE migrations ") for text in tables):
+        steps = db.execute("SELECT version, name FROM migrations ORDER BY version").fetchall()
+    if len(steps) > len(MIGRATIONS):
+        raise ConfigError("a newer release made this ledger: use that one")
+    known = [(number, name) for number, (name, _) in enumerate(MIGRATIONS, 1)]
+    counted = [len(steps)] if steps else range(1, COUNTED_FROM)
+    for version in counted:
+        if tables == tables_of(version) and steps in ([], known[:version]):
+            return version
+    raise LedgerCorrupt(f"the tables are not exactly those of format {FORMAT}")
+
+
+def _take_steps(db: sqlite3.Connection, version: int) -> None:
+    for _, statements in MIGRATIONS[version:]:
+        for statement in statements:
+            db.execute(statement)
+    already = 0 if version < COUNTED_FROM else version
+    rows = [(n, name) for n, (name, _) in enumerate(MIGRATIONS, 1) if n > already]
+    db.executemany("INSERT INTO migrations VALUES (?, ?)", rows)
+
+
+def load_logs(db: Database, prefix: str, public: bytes) -> dict[str, LogState]:
     """All logs by tenant, checked.
 
     Raises:
@@ -125,7 +161,7 @@ def _signed_frontier(
 
 
 def _kept_frontier(
-    db: sqlite3.Connection, log: int, key: VerifierKey, verify: Verifier, *, below: int
+    db: Database, log: int, key: VerifierKey, verify: Verifier, *, below: int
 ) -> Frontier:
     """The last kept checkpoint's frontier at or under a size; the empty one where none is."""
     row = db.execute(
@@ -136,9 +172,7 @@ def _kept_frontier(
     return Frontier() if row is None else _signed_frontier(key, verify, *row)
 
 
-def _check_tail(
-    db: sqlite3.Connection, log: int, replay: Frontier, frontier: Frontier, origin: str
-) -> None:
+def _check_tail(db: Database, log: int, replay: Frontier, frontier: Frontier, origin: str) -> None:
     """Recompute from an older signed frontier to the current one."""
     rows = db.execute(
         "SELECT idx, leaf FROM entries WHERE log = ? AND idx >= ? ORDER BY idx", (log, replay.size)
@@ -151,7 +185,7 @@ def _check_tail(
         raise LedgerCorrupt(f"{origin}: the stored entries do not lead to the signed root")
 
 
-def _check_kept(db: sqlite3.Connection, log: int, kept: int, origin: str) -> int:
+def _check_kept(db: Database, log: int, kept: int, origin: str) -> int:
     row = db.execute(
         "SELECT number, size FROM checkpoints WHERE log = ? ORDER BY number DESC LIMIT 1", (log,)
     ).fetchone()

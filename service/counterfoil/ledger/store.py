@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO, TypeAlias
+from typing import TextIO
 
 from counterfoil.errors import ConfigError
 from counterfoil.ledger import once
@@ -27,9 +27,8 @@ from counterfoil.ledger.database import (
 from counterfoil.ledger.frames import Value
 from counterfoil.ledger.group import Group
 from counterfoil.ledger.keys import ReceiptKey
-from counterfoil.ledger.startup import add_states, create, load_logs, read_prefix
-
-Answer: TypeAlias = "list[Value]"
+from counterfoil.ledger.port import Answer
+from counterfoil.ledger.startup import create, load_logs, migrate, read_prefix
 
 WAL_BYTES = 16 * 1024 * 1024  # copied into the main file beyond about this, or when idle
 _COMMIT_BYTES = 64 * 1024  # the pages that a small group touches in tables and indexes
@@ -73,7 +72,7 @@ class Store:
         self._db = open_for_writing(path)
         with translated():
             self.prefix = read_prefix(self._db, base, expected_prefix) or create(self._db, base)
-            add_states(self._db)
+            migrate(self._db)
             _sync_directory(path.parent)
             self._rest_on_the_disk()
             self._logs = load_logs(self._db, self.prefix, key.public)

@@ -19,13 +19,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from counterfoil.core.checkpoint import VerifierKey, log_origin
+from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.evidence import LogName
 from counterfoil.ledger.held import Held, read_held
 from counterfoil.ledger.keys import Verifier
 from counterfoil.ledger.log_check import DataKeys, LogCheck, LogRow
-from counterfoil.ledger.reader import open_read_only
+from counterfoil.ledger.port import Database
 from counterfoil.ledger.report import Report
-from counterfoil.ledger.schema import FORMAT, STATEMENTS
+from counterfoil.ledger.schema import FORMAT
+from counterfoil.ledger.sqlite_source import open_read_only
+from counterfoil.ledger.startup import version_of
 
 Progress = Callable[[int, int], None]
 
@@ -89,15 +92,14 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _check(
-    db: sqlite3.Connection, key: VerifierKey, held: Held, report: Report, progress: Progress
-) -> None:
+def _check(db: Database, key: VerifierKey, held: Held, report: Report, progress: Progress) -> None:
     (sound,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if sound != "ok":
         report.add("the file", f"is damaged: {sound}")  # 1
-    rows = db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    if sorted(row[0] for row in rows) != sorted(STATEMENTS):
-        report.add("the file", f"does not have exactly the tables of format {FORMAT}")  # 1
+    try:
+        version_of(db)
+    except (ConfigError, LedgerCorrupt) as error:
+        report.add("the file", str(error))  # 1
         return
     meta = db.execute("SELECT name, value FROM meta ORDER BY name").fetchall()
     if meta != [("format", FORMAT), ("origin_prefix", key.name)]:
@@ -119,7 +121,7 @@ def _check(
         report.add(f"log {origin}", "is gone, and held evidence shows that it was there")  # 5
 
 
-def _snapshot(db: sqlite3.Connection, report: Report) -> tuple[list[tuple[object, ...]], int, int]:
+def _snapshot(db: Database, report: Report) -> tuple[list[tuple[object, ...]], int, int]:
     """The rows of `logs` as they stand now, the number of records and payloads; and step 6."""
     db.execute("BEGIN")
     rows = db.execute(

@@ -29,7 +29,8 @@ from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.database import StorageFailed, StorageUnavailable
 from counterfoil.ledger.frames import BadFrame, FrameBuffer, Value, pack
 from counterfoil.ledger.keys import export_verifier_key, known_prefix, load_receipt_key
-from counterfoil.ledger.store import Answer, Store
+from counterfoil.ledger.port import Answer, WriterStore
+from counterfoil.ledger.store import Store
 
 EXIT_CORRUPT, EXIT_STORAGE, EXIT_CONFIG = 65, 74, 78  # sysexits.h
 MAX_CONNECTIONS = 64
@@ -52,7 +53,7 @@ class _Connection:
 class Writer:
     """Serves one listening socket until `stop` is called."""
 
-    def __init__(self, store: Store, listener: socket.socket) -> None:
+    def __init__(self, store: WriterStore, listener: socket.socket) -> None:
         self._store, self._listener = store, listener
         self._selector = selectors.DefaultSelector()
         self._connections: set[_Connection] = set()
@@ -230,15 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     os.umask(0o077)
     try:
-        store = Store(
-            options.database.absolute(),
-            load_receipt_key(options.keys, create=options.create_keys),
-            base=options.origin,
-            expected_prefix=known_prefix(options.keys),
-            reserve_bytes=options.reserve_bytes,
-            now=time.time,  # noqa: TID251 (this process is its own entry point)
-            monotonic=time.monotonic,
-        )
+        store = _open_store(options)
         _serve_until_stopped(store, options)
     except ConfigError as error:
         return _said(EXIT_CONFIG, error)
@@ -249,7 +242,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve_until_stopped(store: Store, options: argparse.Namespace) -> None:
+def _open_store(options: argparse.Namespace) -> WriterStore:
+    return Store(
+        options.database.absolute(),
+        load_receipt_key(options.keys, create=options.create_keys),
+        base=options.origin,
+        expected_prefix=known_prefix(options.keys),
+        reserve_bytes=options.reserve_bytes,
+        now=time.time,  # noqa: TID251 (this process is its own entry point)
+        monotonic=time.monotonic,
+    )
+
+
+def _serve_until_stopped(store: WriterStore, options: argparse.Namespace) -> None:
     key = load_receipt_key(options.keys, create=False)
     export_verifier_key(options.keys, VerifierKey(store.prefix, key.public))
     writer = Writer(store, listen(options.socket.absolute()))
