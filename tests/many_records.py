@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from counterfoil.ports import Event, Once
 from evidence import ROOT
 from ledgers import open_store
 
-VERSION = 1  # of the stories: a change makes kept ledgers anew
+VERSION = 2  # of the stories: a change makes kept ledgers anew
 START = 1_767_225_600.0  # 2026-01-01
 STEP_SECONDS = 2.5  # a million records are about a month
 GROUP = 2_000
@@ -86,17 +87,25 @@ def ledger_of(
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Many:
     """Make a closed ledger of exactly so many records, over these tenants in turn."""
-    store = open_store(folder)
+    stories = _stories(tenants, random.Random(seed))  # noqa: S311  # not for secrets
+    return write(folder, islice(stories, records), progress=progress)
+
+
+def write(
+    folder: Path, events: Iterable[Event], *, progress: Callable[[int], None] = lambda _done: None
+) -> Many:
+    """A closed ledger of these events, sealed and appended as they come, in large groups."""
+    store, done = open_store(folder), 0
     try:
         export_verifier_key(folder / "keys", VerifierKey(store.prefix, store.public))
         sealer = _Sealer(store, Master(load_master(folder / "keys", create=True)))
-        stories = events(tenants, random.Random(seed))  # noqa: S311  # not for secrets
-        for done in range(0, records, GROUP):
-            wires = [sealer.sealed(next(stories)) for _ in range(min(GROUP, records - done))]
+        left = iter(events)
+        while wires := [sealer.sealed(event) for event in islice(left, GROUP)]:
             (answer,) = store.commit([["append", wires]])
             assert answer[0] == "ok", answer
             store.maintain(idle=False)
-            progress(done + len(wires))
+            done += len(wires)
+            progress(done)
     finally:
         store.close()
     return Many(folder)
@@ -120,12 +129,14 @@ class _Sealer:
         name = (event.tenant, event.subject)
         if name not in self._keys:
             lookup = self._master.lookup(*name)
-            (answer,) = self._store.commit([["key", lookup, *self._master.new_key()]])
-            self._keys[name] = self._master.unwrap(str(answer[1]), answer[2])  # type: ignore[arg-type]
+            id_, wrapped = self._master.new_key(lookup)
+            (answer,) = self._store.commit([["key", lookup, id_, wrapped]])
+            assert answer == ["ok", id_, wrapped]
+            self._keys[name] = self._master.unwrap(id_, lookup, wrapped)
         return self._keys[name]
 
 
-def events(tenants: tuple[str, ...], chance: random.Random) -> Iterator[Event]:
+def _stories(tenants: tuple[str, ...], chance: random.Random) -> Iterator[Event]:
     """Stories of runs without end, in the order in which they happen."""
     now = START
     while True:

@@ -42,13 +42,10 @@ class Hand:
 
     def __init__(self, store: Store) -> None:
         self._store, self._master = store, Master(bytes(32))
-        name, wrapped = self._master.new_key()
-        ((_, name_, wrapped_),) = store.commit(
-            [["key", self._master.lookup("default", None), name, wrapped]]
-        )
-        assert isinstance(name_, str)
-        assert isinstance(wrapped_, bytes)
-        self._key: DataKey = self._master.unwrap(name_, wrapped_)
+        lookup = self._master.lookup("default", None)
+        name, wrapped = self._master.new_key(lookup)
+        assert store.commit([["key", lookup, name, wrapped]]) == [["ok", name, wrapped]]
+        self._key: DataKey = self._master.unwrap(name, lookup, wrapped)
 
     def append(self, **changes: object) -> Value:
         origin = log_origin(self._store.prefix, "default")

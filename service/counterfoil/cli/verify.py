@@ -119,6 +119,11 @@ def _print(report: Report, ledger: Path, key_file: Path, seconds: float) -> None
         f"  {report.entries:,} records and {report.checkpoints:,} older checkpoints checked"
         f" in {seconds:.1f} s ({rate:,.0f} records/s)"
     )
+    if report.skewed:
+        print(
+            f"  odd: {report.skewed:,} record(s) by a clock that ran back;"
+            f" first {report.first_skew}"
+        )
     if report.held_checkpoints or report.held_receipts:
         print(
             f"  it holds what {report.held_checkpoints} checkpoint(s) and"
@@ -144,6 +149,7 @@ def _report_json(report: Report, ledger: Path) -> JsonValue:
             {"origin": log.origin, "size": log.size, "root": b64encode(log.root).decode()}
             for log in report.logs
         ],
+        "skewed": report.skewed,
         "found": report.found,
         "findings": [{"where": item.where, "what": item.what} for item in report.findings],
     }

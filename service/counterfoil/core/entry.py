@@ -9,12 +9,13 @@ because one could be guessed, and would survive erasure.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 
-from counterfoil.core.canonical import NotCanonical, canonical_bytes
+from counterfoil.core.canonical import NotCanonical, b64url, canonical_bytes
 from counterfoil.core.checkpoint import MAX_TENANT_CHARACTERS
 from counterfoil.core.model import JsonObject, JsonValue
 
@@ -24,6 +25,8 @@ MAX_INTEGER = 2**53 - 1  # RFC 7493 §2.2: any reader of the leaf sees the same 
 SALT_BYTES = 32
 COMMITMENT_DOMAIN = b"counterfoil/commitment/v1\n"
 RECEIPT_DOMAIN = b"counterfoil/receipt/v1\n"
+DATA_KEY_DOMAIN = b"counterfoil/data-key/v1\n"
+KEY_ID_BYTES = 16
 KIND = re.compile(r"[a-z][a-z_]{1,63}")
 ID = re.compile(r"[a-z]{1,12}_[0-9A-Za-z]{26}")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -58,6 +61,15 @@ def commitment(salt: bytes, field: str, data: bytes) -> bytes:
     A field's name holds no NUL (`NAME`), so no other field and bytes give the same message.
     """
     return hmac.digest(salt, COMMITMENT_DOMAIN + field.encode() + b"\x00" + data, "sha256")
+
+
+def data_key_id(lookup: bytes, wrapped: bytes) -> str:
+    """The id of a data key: half of SHA-256 over its whole row, so that a leaf vouches for it.
+
+    Both parts are as good as random, so the id tells nobody anything, and outlives the row.
+    """
+    row = DATA_KEY_DOMAIN + lookup + wrapped
+    return b64url(hashlib.sha256(row).digest()[:KEY_ID_BYTES])
 
 
 def sealing_context(origin: str, event_id: str, field: str) -> bytes:

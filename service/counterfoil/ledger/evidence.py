@@ -10,17 +10,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import orjson
 
 from counterfoil.core.canonical import NotCanonical, b64url, canonical_bytes
 from counterfoil.core.checkpoint import KEY_ID_BYTES, VerifierKey
-from counterfoil.core.entry import leaf_problem, receipt_message
-from counterfoil.core.model import JsonObject
+from counterfoil.core.entry import MAX_LEAF_BYTES, leaf_problem, receipt_message
 from counterfoil.core.tree import leaf_hash
 from counterfoil.ledger.keys import Verifier
 from counterfoil.ledger.sealing import unpack_sealed
+
+Leaf: TypeAlias = "dict[str, Any]"
+"""The fields of a leaf; `leaf_problem` has found nothing wrong with their types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,15 @@ class LogName:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A record's leaf hash (None where it has no bytes), key id, and what is wrong with it."""
+    """A record's hash (None where it has no bytes), its fields (where it has), what is wrong."""
 
     hashed: bytes | None
-    subject_key: str | None
+    leaf: Leaf | None
     problem: str | None
+
+
+class BadRecord(ValueError):
+    """What is wrong with a record, in a few words."""
 
 
 def check_record(record: StoredRecord, log: LogName) -> Verdict:
@@ -62,26 +70,42 @@ def check_record(record: StoredRecord, log: LogName) -> Verdict:
         return Verdict(None, None, "the leaf is not bytes")
     hashed = leaf_hash(leaf)
     try:
-        value = orjson.loads(leaf)
-    except ValueError:
-        return Verdict(hashed, None, "the leaf is not JSON")
-    problem = leaf_problem(value)  # 1
-    if problem is not None:
-        return Verdict(hashed, None, problem)
-    try:
-        if canonical_bytes(value) != leaf:  # 2
-            return Verdict(hashed, None, "the leaf is not in its canonical form")
-    except NotCanonical as error:
+        value = read_leaf(leaf)  # 1, 2
+    except BadRecord as error:
         return Verdict(hashed, None, str(error))
-    problem = (
-        _place_problem(record, value, log)  # 3
-        or _sealed_problem(record.sealed, value["sealed"])  # 4
-        or _receipt_problem(record.signature, value, hashed, log)  # 5
-    )
-    return Verdict(hashed, value["subject_key"], problem)
+    problem = _place_problem(record, value, log)  # 3
+    if problem is None:
+        try:
+            check_sealed(record.sealed, value["sealed"])  # 4
+        except BadRecord as error:
+            problem = str(error)
+    return Verdict(hashed, value, problem or _receipt_problem(record.signature, value, hashed, log))
 
 
-def _place_problem(record: StoredRecord, leaf: JsonObject, log: LogName) -> str | None:
+def read_leaf(leaf: bytes) -> Leaf:
+    """The fields of a leaf of the published schema in its canonical form.
+
+    Raises:
+        BadRecord: anything else.
+    """
+    if len(leaf) > MAX_LEAF_BYTES:
+        raise BadRecord("the leaf is too large")
+    try:
+        value: Leaf = orjson.loads(leaf)
+    except ValueError as error:
+        raise BadRecord("the leaf is not JSON") from error
+    problem = leaf_problem(value)
+    if problem is not None:
+        raise BadRecord(problem)
+    try:
+        if canonical_bytes(value) != leaf:
+            raise BadRecord("the leaf is not in its canonical form")
+    except NotCanonical as error:
+        raise BadRecord(str(error)) from error
+    return value
+
+
+def _place_problem(record: StoredRecord, leaf: Leaf, log: LogName) -> str | None:
     if leaf["origin"] != log.key.name or leaf["tenant"] != log.tenant:
         return "the leaf belongs to another log"
     if leaf["event_id"] != record.event_id:
@@ -91,26 +115,30 @@ def _place_problem(record: StoredRecord, leaf: JsonObject, log: LogName) -> str 
     return None
 
 
-def _sealed_problem(sealed: object, hashes: dict[str, str]) -> str | None:
+def check_sealed(sealed: object, hashes: Mapping[str, str]) -> None:
+    """Whether these are the sealed fields that a leaf hashed, and no other.
+
+    Raises:
+        BadRecord: they are not.
+    """
     if sealed is None:
-        return "the sealed payload is missing" if hashes else None
+        if hashes:
+            raise BadRecord("the sealed payload is missing")
+        return
     if not isinstance(sealed, bytes):
-        return "the sealed payload is not bytes"
+        raise BadRecord("the sealed payload is not bytes")
     try:
         blobs = unpack_sealed(sealed)
     except (ValueError, TypeError) as error:
-        return str(error)
+        raise BadRecord(str(error)) from error
     if blobs.keys() != hashes.keys():
-        return "the sealed payload lacks a field or has one too many"
+        raise BadRecord("the sealed payload lacks a field or has one too many")
     for name, blob in blobs.items():
         if b64url(hashlib.sha256(blob).digest()) != hashes[name]:
-            return f"the sealed field {name} was changed"
-    return None
+            raise BadRecord(f"the sealed field {name} was changed")
 
 
-def _receipt_problem(
-    signature: object, leaf: dict[str, str], hashed: bytes, log: LogName
-) -> str | None:
+def _receipt_problem(signature: object, leaf: Leaf, hashed: bytes, log: LogName) -> str | None:
     if not isinstance(signature, bytes) or signature[:KEY_ID_BYTES] != log.key_id:
         return "the stored receipt is of another key"
     message = receipt_message(leaf["origin"], leaf["event_id"], b64url(hashed), leaf["time"])

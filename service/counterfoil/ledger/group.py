@@ -18,7 +18,7 @@ from counterfoil.ledger import once, states
 from counterfoil.ledger.frames import Value
 from counterfoil.ledger.keys import ReceiptKey
 from counterfoil.ledger.once import OnceRow, Standing
-from counterfoil.ledger.requests import Item, Refused, read_item
+from counterfoil.ledger.requests import Item, Refused, check_key, read_item
 from counterfoil.ledger.startup import LogState
 
 KEPT_SECONDS = 1.0  # the merge delay: an older checkpoint is kept about this often
@@ -177,6 +177,7 @@ class Group:
 
     def _key_of(self, lookup: bytes, name: str, wrapped: bytes) -> list[Value]:
         """The data key that stands for `lookup`; the proposed one where there is none yet."""
+        check_key(lookup, name, wrapped)
         row = self._db.execute(
             "SELECT id, wrapped FROM subject_keys WHERE lookup = ?", (lookup,)
         ).fetchone()

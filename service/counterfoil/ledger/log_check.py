@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import Checkpoint, InvalidNote, open_checkpoint
+from counterfoil.core.entry import data_key_id
+from counterfoil.core.model import JsonObject
 from counterfoil.core.tree import Frontier
-from counterfoil.ledger.evidence import LogName, StoredRecord, check_record
+from counterfoil.ledger.evidence import (
+    BadRecord,
+    Leaf,
+    LogName,
+    StoredRecord,
+    check_record,
+    read_leaf,
+)
 from counterfoil.ledger.held import Held
 from counterfoil.ledger.port import Database
 from counterfoil.ledger.report import Report
+from counterfoil.ledger.stories import Stories
 
 _ROWS = 1_000  # read in one go: the length of a read transaction
 _KNOWN_KEYS = 100_000  # data key ids remembered before they are looked up again
@@ -21,6 +32,10 @@ _RECORDS = (
     " FROM entries e LEFT JOIN payloads p ON p.seq = e.seq"
     " WHERE e.log = ? AND e.idx > ? AND e.idx < ? ORDER BY e.idx LIMIT ?"
 )
+_DATA_KEY = "SELECT lookup, wrapped FROM subject_keys WHERE id = ?"
+_TRAIL = (  # the plus keeps SQLite from walking the log by its other index
+    "SELECT leaf FROM entries WHERE decision_id = ? AND +log = ? AND +idx < ? ORDER BY idx"
+)
 _CHECKPOINTS = (
     "SELECT number, size, frontier, note FROM checkpoints"
     " WHERE log = ? AND number > ? AND number <= ? ORDER BY number LIMIT ?"
@@ -28,21 +43,27 @@ _CHECKPOINTS = (
 
 
 class DataKeys:
-    """Whether a data key is still there; remembers a bounded number of answers."""
+    """What is wrong with a data key, if anything; remembers a bounded number of sound ones."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._known: set[str] = set()
+        self._sound: set[str] = set()
 
-    def __contains__(self, name: str) -> bool:
-        if name in self._known:
-            return True
-        found = self._db.execute("SELECT 1 FROM subject_keys WHERE id = ?", (name,)).fetchone()
-        if found is not None:
-            if len(self._known) >= _KNOWN_KEYS:
-                self._known.clear()
-            self._known.add(name)
-        return found is not None
+    def problem(self, name: str) -> str | None:
+        """None where the key is there, whole and its person's (`data_key_id`)."""
+        if name in self._sound:
+            return None
+        row = self._db.execute(_DATA_KEY, (name,)).fetchone()
+        match row:
+            case None:
+                return f"lost its data key {name}"
+            case (bytes(lookup), bytes(wrapped)) if data_key_id(lookup, wrapped) == name:
+                if len(self._sound) >= _KNOWN_KEYS:
+                    self._sound.clear()
+                self._sound.add(name)
+                return None
+            case _:
+                return f"its data key {name} was changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +96,7 @@ class LogCheck:
         self._held = iter(held.checkpoints.get(self._origin, ()))
         self._receipts = dict(held.receipts.get(self._origin, {}))
         self._frontier = Frontier()
+        self._stories = Stories(self._earlier)
         self._previous_seq = 0
         self._payloads = 0
 
@@ -94,6 +116,8 @@ class LogCheck:
         while held is not None:
             self._find("log", f"ends at {self._frontier.size}, a held checkpoint at {held.size}")
             held = next(self._held, None)
+        for event_id, approval in self._stories.unspent():
+            self._find("log", f"{event_id} was allowed by {approval}, which was never spent")
         for event_id in self._receipts:
             self._find("log", f"{event_id} is gone, and a held receipt shows that it was there")
         self._check_row()
@@ -112,8 +136,8 @@ class LogCheck:
         verdict = check_record(record, self._row.name)
         if verdict.problem is not None:
             self._find(where, verdict.problem)
-        elif verdict.subject_key is not None and verdict.subject_key not in self._keys:
-            self._find(where, f"lost its data key {verdict.subject_key}")
+        elif verdict.leaf is not None:
+            self._judge(record.index, where, verdict.leaf)
         if verdict.hashed is None:
             return False
         held_hash = self._receipts.pop(str(record.event_id), None)
@@ -125,6 +149,23 @@ class LogCheck:
         if self._report.entries % _ROWS == 0:
             self._progress(self._report.entries)
         return True
+
+    def _judge(self, index: int, where: str, leaf: Leaf) -> None:
+        """What the record says: its data key, its place in its story, its clock."""
+        key = leaf["subject_key"]
+        problem = None if key is None else self._keys.problem(key)
+        told = self._stories.step(index, leaf)
+        for what in (problem, told):
+            if what is not None:
+                self._find(where, what)
+        skew = self._stories.skew_seconds(leaf)
+        if skew:
+            self._report.flag_skew(f"log {self._origin}, {where}", skew)
+
+    def _earlier(self, trail: str, index: int) -> Iterator[JsonObject]:
+        for (leaf,) in self._db.execute(_TRAIL, (trail, self._row.log, index)):
+            with suppress(BadRecord, TypeError):  # found and named when its turn came
+                yield read_leaf(leaf)
 
     def _at_this_size(
         self,

@@ -94,9 +94,14 @@ class Reader:
         Raises:
             LedgerUnavailable, LedgerCorrupt: as `trail`.
         """
-        rows = self._query("SELECT wrapped FROM subject_keys WHERE id = ?", (name,))
-        wrapped = rows[0][0] if rows else None
-        return self._master.unwrap(name, wrapped) if isinstance(wrapped, bytes) else None
+        sql = "SELECT lookup, wrapped FROM subject_keys WHERE id = ?"
+        match self._query(sql, (name,)):
+            case []:
+                return None
+            case [(bytes(lookup), bytes(wrapped))]:
+                return self._master.unwrap(name, lookup, wrapped)
+            case _:
+                raise LedgerCorrupt("a data key has another shape")
 
     def events(self, tenant: str, kind: str, *, since: str = "") -> Iterator[StoredEvent]:
         """All events of one kind in log order, from a time on (RFC 3339, as events write it).

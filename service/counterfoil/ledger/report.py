@@ -29,6 +29,13 @@ class Report:
     logs: list[Checkpoint] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     found: int = 0
+    skewed: int = 0
+    first_skew: str = ""
+
+    def flag_skew(self, where: str, seconds: float) -> None:
+        """Count a record whose clock ran behind: odd, and no proof of anything."""
+        self.skewed += 1
+        self.first_skew = self.first_skew or f"{where}: {seconds:.0f} s behind an earlier record"
 
     def add(self, where: str, what: str) -> None:
         """Count a finding, and keep the first ones."""

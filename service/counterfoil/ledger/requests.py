@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import orjson
-
+from counterfoil.core.entry import data_key_id
+from counterfoil.ledger.evidence import check_sealed, read_leaf
 from counterfoil.ledger.frames import Value
 from counterfoil.ledger.once import OnceRow
 from counterfoil.ledger.states import Step, read_step
@@ -49,22 +49,36 @@ def read_item(event: Value) -> Item:
             pass
         case _:
             raise Refused("refused", "malformed event")
+    # Before anything is signed: a worker that is not what it was must not be able to leave a
+    # record that `verify` finds fault with for ever.
     try:
-        fields = orjson.loads(leaf)
-        return Item(
-            leaf=leaf,
-            sealed=sealed,
-            tenant=fields["tenant"],
-            origin=fields["origin"],
-            event_id=fields["event_id"],
-            decision_id=fields["decision_id"],
-            time=fields["time"],
-            subject_key=fields["subject_key"],
-            promise=None if promise is None else _read_promise(promise),
-            step=read_step(rest[0]) if rest else None,
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise Refused("refused", "malformed leaf") from error
+        fields = read_leaf(leaf)
+        check_sealed(sealed, fields["sealed"])
+        step = read_step(rest[0]) if rest else None
+    except ValueError as error:
+        raise Refused("refused", f"malformed leaf or change: {error}") from error
+    return Item(
+        leaf=leaf,
+        sealed=sealed,
+        tenant=fields["tenant"],
+        origin=fields["origin"],
+        event_id=fields["event_id"],
+        decision_id=fields["decision_id"],
+        time=fields["time"],
+        subject_key=fields["subject_key"],
+        promise=None if promise is None else _read_promise(promise),
+        step=step,
+    )
+
+
+def check_key(lookup: bytes, name: str, wrapped: bytes) -> None:
+    """Whether a proposed data key goes by the name that `verify` will want of it.
+
+    Raises:
+        Refused: it does not.
+    """
+    if data_key_id(lookup, wrapped) != name:
+        raise Refused("refused", "the data key's id is not that of its row")
 
 
 def _read_promise(promise: list[Value]) -> tuple[bytes, bytes, bytes, float]:

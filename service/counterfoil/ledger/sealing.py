@@ -18,7 +18,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from counterfoil.core.canonical import b64url, canonical_bytes
-from counterfoil.core.entry import SALT_BYTES, commitment, leaf_bytes, sealing_context
+from counterfoil.core.entry import (
+    SALT_BYTES,
+    commitment,
+    data_key_id,
+    leaf_bytes,
+    sealing_context,
+)
 from counterfoil.core.times import rfc3339
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger.frames import BadFrame, Value, encode, unpack
@@ -29,7 +35,6 @@ KEY_ID_CHARACTERS = 22
 MAX_CACHED_KEYS = 4_096
 _NONCE_BYTES = 12
 _FRESH_BYTES = SALT_BYTES + _NONCE_BYTES  # what one sealed field needs
-_KEY_ID_BYTES = 16
 _KEY_BYTES = 32
 
 
@@ -82,22 +87,22 @@ class Master:
         message = b"revoked\n" + canonical_bytes([tenant, by, *parts])
         return b64url(hmac.digest(self._once, message, "sha256"))
 
-    def new_key(self) -> tuple[str, bytes]:
-        """Draw a data key: its id and its wrapped form."""
-        name = b64url(os.urandom(_KEY_ID_BYTES))
+    def new_key(self, lookup: bytes) -> tuple[str, bytes]:
+        """Draw a data key for who is found by `lookup`: its id and its wrapped form."""
         nonce = os.urandom(_NONCE_BYTES)
-        return name, nonce + self._wrap.encrypt(nonce, os.urandom(_KEY_BYTES), name.encode())
+        wrapped = nonce + self._wrap.encrypt(nonce, os.urandom(_KEY_BYTES), lookup)
+        return data_key_id(lookup, wrapped), wrapped
 
-    def unwrap(self, name: str, wrapped: bytes) -> DataKey:
+    def unwrap(self, name: str, lookup: bytes, wrapped: bytes) -> DataKey:
         """Open a data key.
 
         Raises:
-            LedgerCorrupt: wrapped under another master, another id, or edited.
+            LedgerCorrupt: wrapped under another master, another id or person, or edited.
         """
+        if data_key_id(lookup, wrapped) != name:
+            raise LedgerCorrupt("a data key is not the one that its id names")
         try:
-            opened = self._wrap.decrypt(
-                wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], name.encode()
-            )
+            opened = self._wrap.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], lookup)
         except (InvalidTag, ValueError) as error:
             raise LedgerCorrupt("a data key does not open with this sealing key") from error
         return DataKey(name, AESGCM(opened))
@@ -124,7 +129,9 @@ class KeyRing:
                 self._keys.move_to_end(name)
                 return known
         lookup = self._master.lookup(tenant, subject)
-        key = self._master.unwrap(*self._fetch(lookup, *self._master.new_key(), deadline=deadline))
+        proposed = self._master.new_key(lookup)
+        stored, wrapped = self._fetch(lookup, *proposed, deadline=deadline)
+        key = self._master.unwrap(stored, lookup, wrapped)
         with self._lock:
             self._keys[name] = key
             if len(self._keys) > MAX_CACHED_KEYS:

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from counterfoil.core.canonical import digest
+from counterfoil.core.entry import data_key_id
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger import sealing
 from counterfoil.ledger.frames import encode, unpack
@@ -27,10 +28,12 @@ from ledgers import ALICE, PROMPT, SQL, event
 
 ORIGIN = "ledger.example.test/00/log/default"
 MASTER = Master(bytes(32))
+LOOKUP = MASTER.lookup("default", ALICE)
 
 
 def fresh_key() -> DataKey:
-    return MASTER.unwrap(*MASTER.new_key())
+    name, wrapped = MASTER.new_key(LOOKUP)
+    return MASTER.unwrap(name, LOOKUP, wrapped)
 
 
 def test_a_sealed_payload_opens_to_the_same_bytes() -> None:
@@ -78,18 +81,20 @@ def test_equal_payloads_leave_no_equal_traces() -> None:
         assert not set(one[part].values()) & set(two[part].values())
 
 
-def test_a_data_key_opens_under_its_own_master_and_name_only() -> None:
-    name, wrapped = MASTER.new_key()
-    MASTER.unwrap(name, wrapped)  # control
-    other, _ = MASTER.new_key()
-    for master, id_, data in (
-        (Master(os.urandom(32)), name, wrapped),
-        (MASTER, other, wrapped),
-        (MASTER, name, wrapped[:-1]),
-        (MASTER, name, b""),
+def test_a_data_key_opens_under_its_own_master_name_and_person_only() -> None:
+    name, wrapped = MASTER.new_key(LOOKUP)
+    MASTER.unwrap(name, LOOKUP, wrapped)  # control
+    other, bob = MASTER.new_key(LOOKUP)[0], MASTER.lookup("default", None)
+    for master, id_, lookup, data in (
+        (Master(os.urandom(32)), name, LOOKUP, wrapped),
+        (MASTER, other, LOOKUP, wrapped),
+        (MASTER, name, bob, wrapped),
+        (MASTER, data_key_id(bob, wrapped), bob, wrapped),
+        (MASTER, name, LOOKUP, wrapped[:-1]),
+        (MASTER, data_key_id(LOOKUP, b""), LOOKUP, b""),
     ):
         with pytest.raises(LedgerCorrupt):
-            master.unwrap(id_, data)
+            master.unwrap(id_, lookup, data)
 
 
 def test_names_of_persons_are_keyed_and_cannot_be_confused() -> None:

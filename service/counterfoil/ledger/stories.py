@@ -1,0 +1,71 @@
+"""The lifecycle rules over a whole log, in bounded memory: recent trails are remembered.
+
+What follows in a trail mostly follows soon. A trail that was forgotten, or is met for the
+first time, is read back up to this place by the index of the ledger.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from counterfoil.core.lifecycle import KINDS, Spending, Trail
+from counterfoil.core.model import JsonObject
+from counterfoil.core.times import seconds_of
+
+Earlier = Callable[[str, int], Iterable[JsonObject]]
+"""(trail, index) → the leaves of a trail before an index, in order."""
+
+MAX_TRAILS = 20_000
+SKEW_SECONDS = 5.0
+"""How far a record's clock may run behind an earlier one's: writers wait in line for less."""
+
+
+class Stories:
+    """One log's rules; `step` takes its leaves in order."""
+
+    def __init__(self, earlier: Earlier) -> None:
+        self._earlier = earlier
+        self._trails: OrderedDict[str, Trail] = OrderedDict()
+        self._spending = Spending()
+        self._latest = ""
+
+    def step(self, index: int, leaf: JsonObject) -> str | None:
+        """Take a leaf that fits the published schema; what is wrong with it, or None."""
+        problem = None
+        name = leaf["decision_id"]
+        if leaf["event"] in KINDS:
+            problem = "the event belongs to no trail"
+            if isinstance(name, str):
+                problem = self._trail(name, index).step(leaf)
+        return problem or self._spending.step(leaf)
+
+    def unspent(self) -> list[tuple[str, str]]:
+        """At the end: (event id, approval) of every allow whose approval was never spent."""
+        return [(event, pair[0]) for pair, event in self._spending.due.items()]
+
+    def skew_seconds(self, leaf: JsonObject) -> float:
+        """How far this record's time lies behind the latest before it, where that is much."""
+        time = str(leaf["time"])
+        if time >= self._latest:
+            self._latest = time
+            return 0.0
+        try:
+            behind = seconds_of(self._latest) - seconds_of(time)
+        except ValueError:  # a 30th of February fits the schema's pattern
+            return SKEW_SECONDS
+        return behind if behind > SKEW_SECONDS else 0.0
+
+    def _trail(self, name: str, index: int) -> Trail:
+        trail = self._trails.get(name)
+        if trail is not None:
+            self._trails.move_to_end(name)
+            return trail
+        trail = Trail()
+        for leaf in self._earlier(name, index):
+            if leaf["event"] in KINDS:
+                trail.step(leaf)
+        self._trails[name] = trail
+        if len(self._trails) > MAX_TRAILS:
+            self._trails.popitem(last=False)
+        return trail
