@@ -20,8 +20,10 @@ import orjson
 
 from counterfoil.app import build_catalog, build_catalogues
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
+from counterfoil.cli.explain_because import because_json
 from counterfoil.cli.explain_text import printed
 from counterfoil.cli.explain_token import explain_token
+from counterfoil.cli.explain_why import Asking
 from counterfoil.config import DEVELOPMENT_ISSUER, Config, find_config, load_config
 from counterfoil.config_source import PREFIX
 from counterfoil.core.case import reason_json
@@ -40,7 +42,10 @@ from counterfoil.core.strict_json import parse
 from counterfoil.core.wire import authorization_request
 from counterfoil.errors import ConfigError, RequestError
 from counterfoil.flows.explain import Explained, ExplainFlow
+from counterfoil.policy.evidence import PolicyCopy
 from counterfoil.policy.local import local_opa
+from counterfoil.policy.server import find_opa
+from counterfoil.policy.tools import OpaTool
 from counterfoil.reading.pool import ReaderPool
 from counterfoil.resources import packaged
 from counterfoil.schemas_registry import SchemaRegistry
@@ -55,7 +60,8 @@ _LIFETIME_SECONDS: Final = 900.0
 
 _DESCRIPTION = """\
 Say what the service would decide about an action and why: what each part of the text causes,
-the permissions that it needs, and the reasons. Nothing is recorded and nothing is granted.
+the permissions that it needs, the rule and the data that decided, and the smallest change of
+command or policy that would be allowed. Nothing is recorded and nothing is granted.
 
 Without a configuration file the development tools and policy are used, and unless --sub says
 otherwise it is alice of group developers who asks, through the agent coder.
@@ -90,6 +96,11 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
     parser.add_argument("--tool", default="run_sql", help="the tool's name (default: run_sql)")
     parser.add_argument("--arguments", metavar="JSON", help="the tool's arguments, as an object")
     parser.add_argument("--lines", metavar="FILE", help="explain each line's {tool, arguments}")
+    parser.add_argument(
+        "--why",
+        action="store_true",
+        help="with --lines: also what decided each, and what would be allowed instead",
+    )
     parser.add_argument("--sub", help="the person")
     parser.add_argument("--group", action="append", help="a group of the person; repeat for more")
     parser.add_argument("--agent", help="the agent that acts")
@@ -117,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"counterfoil explain: {problem}", file=sys.stderr)
         return EXIT_USAGE
     # The reader's children are tied to this thread, and OPA is started before any other runs.
-    with local_opa(config.policy, config.server.run_directory / CACHE_FOLDER) as policy:
+    with local_opa(config.policy, config.server.run_directory / CACHE_FOLDER) as local:
         reader = ReaderPool(catalogues=build_catalogues(config, SystemClock()))
         try:
             explainer = _Explainer(
@@ -126,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
                     ids=RandomIds(),
                     catalog=build_catalog(config),
                     interpreter=reader,
-                    policy=policy,
+                    policy=local.engine,
                     policy_timeout_seconds=_POLICY_SECONDS,
                     grant_terms=GrantTerms(issuer=config.grant.issuer),
                 ),
@@ -134,9 +145,11 @@ def run(args: argparse.Namespace) -> int:
                 max_bytes=config.server.max_body_bytes,
                 caller=_caller(config, args),
             )
+            copy = PolicyCopy(local.bundle, config.policy.entrypoint, OpaTool(find_opa()))
+            asking = Asking(explainer.flow, copy, explainer.caller)
             if args.lines is not None:
-                return _lines(explainer, args)
-            return _one(explainer, config, args)
+                return _lines(explainer, asking if args.why else None, args)
+            return _one(explainer, asking, config, args)
         finally:
             reader.close()
 
@@ -226,20 +239,20 @@ def _caller(config: Config, args: argparse.Namespace) -> Caller:
     )
 
 
-def _lines(explainer: _Explainer, args: argparse.Namespace) -> int:
+def _lines(explainer: _Explainer, asking: Asking | None, args: argparse.Namespace) -> int:
     try:
         with open(0 if args.lines == "-" else args.lines, "rb") as file:  # noqa: PTH123 -- stdin too
             lines = iter(file)
             while chunk := [line.rstrip(b"\r\n") for line in islice(lines, _CHUNK)]:
                 for item in explainer.explained(chunk):
-                    sys.stdout.buffer.write(orjson.dumps(_json(item, args)) + b"\n")
+                    sys.stdout.buffer.write(orjson.dumps(_json(item, args, asking)) + b"\n")
                 sys.stdout.buffer.flush()
     except OSError as error:
         raise ConfigError(f"{args.lines} cannot be read ({error.strerror})") from error
     return EXIT_GOOD
 
 
-def _one(explainer: _Explainer, config: Config, args: argparse.Namespace) -> int:
+def _one(explainer: _Explainer, asking: Asking, config: Config, args: argparse.Namespace) -> int:
     line = _line(config, args)
     (item,) = explainer.explained([line])
     if isinstance(item, RequestError):
@@ -248,9 +261,9 @@ def _one(explainer: _Explainer, config: Config, args: argparse.Namespace) -> int
         print(orjson.dumps(_json(item, args)).decode())
         return EXIT_FINDING
     if args.json:
-        print(orjson.dumps(_json(item, args)).decode())
+        print(orjson.dumps(_json(item, args, asking)).decode())
     else:
-        print(printed(item, colour=sys.stdout.isatty()))
+        print(printed(item, asking.why(item), colour=sys.stdout.isatty()))
     return EXIT_GOOD
 
 
@@ -275,9 +288,12 @@ def _line(config: Config, args: argparse.Namespace) -> bytes:
     return orjson.dumps({"tool": args.tool, "arguments": {**given, mapping.command_argument: text}})
 
 
-def _json(item: Explained | RequestError, args: argparse.Namespace) -> JsonObject:
+def _json(
+    item: Explained | RequestError, args: argparse.Namespace, asking: Asking | None = None
+) -> JsonObject:
     if isinstance(item, Explained):
-        return explanation_json(item.case, item.decision, details=args.details)
+        value = explanation_json(item.case, item.decision, details=args.details)
+        return value if asking is None else {**value, **because_json(asking.why(item))}
     reason = Reason(code=item.code, title=item.detail or item.title, solution=item.solution)
     return {
         "effect": Effect.DENY.value,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from counterfoil.cli.explain_because import because_lines
+from counterfoil.cli.explain_why import Why
 from counterfoil.cli.text import compact, items, members, shown
 from counterfoil.core.explanation import command_text, explanation_json
 from counterfoil.core.model import JsonValue
@@ -18,7 +20,7 @@ _DOUBT: Final = "\x1b[1;4;31m"
 Span = tuple[int, int]
 
 
-def printed(item: Explained, *, colour: bool) -> str:
+def printed(item: Explained, why: Why, *, colour: bool) -> str:
     """Everything about one action, ready to print; control characters are escaped."""
     value = explanation_json(item.case, item.decision, details=True)
     paint = _Paint(colour)
@@ -31,6 +33,7 @@ def printed(item: Explained, *, colour: bool) -> str:
             lines.append(f"    {shown(compact(reason['details']))}")
         if reason.get("solution"):
             lines.append(f"    → {reason['solution']}")
+    lines += ["", *because_lines(why)]
     return "\n".join(lines)
 
 

@@ -7,13 +7,13 @@ it, and is thrown away unsigned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from counterfoil.core.case import Case
 from counterfoil.core.catalog import Catalog
 from counterfoil.core.grant import GrantTerms, issue_grant
-from counterfoil.core.model import AuthorizationRequest, Caller, Decision
+from counterfoil.core.model import AuthorizationRequest, Caller, Decision, JsonObject
 from counterfoil.core.policy_input import policy_input
 from counterfoil.core.verdict import judge
 from counterfoil.flows.cases import READING_SECONDS, read_cases
@@ -29,10 +29,11 @@ from counterfoil.ports import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """One action and the decision that it would get."""
+    """One action, the decision that it would get, and what policy was asked."""
 
     case: Case
     decision: Decision
+    asked: JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,18 @@ class ExplainFlow:
     policy_timeout_seconds: float
     grant_terms: GrantTerms
 
-    def run(self, requests: Sequence[AuthorizationRequest], caller: Caller) -> list[Explained]:
+    def run(
+        self,
+        requests: Sequence[AuthorizationRequest],
+        caller: Caller,
+        approvals: Sequence[JsonObject] = (),
+    ) -> list[Explained]:
         """Explain each request, in order.
+
+        Args:
+            requests: what is asked about.
+            caller: whose rights count; nobody was verified.
+            approvals: answers to suppose, of `schemas/policy_input.json`.
 
         Raises:
             RequestError: a resource that is not the registered one, or arguments without a
@@ -63,30 +74,29 @@ class ExplainFlow:
             ids=self.ids,
             deadline=self.clock.monotonic() + READING_SECONDS,
         )
-        return [
-            Explained(case=case, decision=decision)
-            for case, decision in zip(cases, self._decisions(cases, caller), strict=True)
-        ]
-
-    def _decisions(self, cases: Sequence[Case], caller: Caller) -> list[Decision]:
         now = self.clock.now()
+        inputs = [policy_input(case, caller, now=now, approvals=approvals) for case in cases]
         questions = [
-            PolicyQuestion(
-                tenant=caller.tenant,
-                action_digest=case.digest,
-                input=policy_input(case, caller, now=now),
-            )
-            for case in cases
+            PolicyQuestion(tenant=caller.tenant, action_digest=case.digest, input=asked)
+            for case, asked in zip(cases, inputs, strict=True)
         ]
         deadline = self.clock.monotonic() + self.policy_timeout_seconds
-        decisions = []
-        for case, answer in zip(cases, self.policy.ask(questions, deadline=deadline), strict=True):
+        explained = []
+        answers = self.policy.ask(questions, deadline=deadline)
+        for case, asked, answer in zip(cases, inputs, answers, strict=True):
             if not isinstance(answer, PolicyAnswer):  # 4
                 raise answer
             known = self.policy.known_revisions()
-            decision = judge(answer, case.reading, known_revisions=known)  # 5
-            decisions.append(self._grantable(case, decision, caller, now=now))
-        return decisions
+            decision = self.judged(case, answer, caller, known=known)
+            explained.append(Explained(case=case, decision=decision, asked=asked))
+        return explained
+
+    def judged(
+        self, case: Case, answer: PolicyAnswer, caller: Caller, *, known: Collection[str]
+    ) -> Decision:
+        """Steps 5 and 6 for an answer of policy, whichever gave it."""
+        decision = judge(answer, case.reading, known_revisions=known)  # 5
+        return self._grantable(case, decision, caller, now=self.clock.now())
 
     def _grantable(self, case: Case, decision: Decision, caller: Caller, *, now: float) -> Decision:
         """Step 6: an allow that no target could express is a deny here too."""

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +27,16 @@ _START_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.01  # OPA can only be asked whether it is ready
 
 
+@dataclass(frozen=True, slots=True)
+class LocalPolicy:
+    """A running OPA to ask, and the bundle that it loaded."""
+
+    engine: Opa
+    bundle: Path
+
+
 @contextmanager
-def local_opa(config: PolicyConfig, cache: Path) -> Iterator[Opa]:
+def local_opa(config: PolicyConfig, cache: Path) -> Iterator[LocalPolicy]:
     """Run OPA on the configured bundle until the block ends.
 
     Args:
@@ -60,7 +69,7 @@ def local_opa(config: PolicyConfig, cache: Path) -> Iterator[Opa]:
         )
         try:
             _wait_until_ready(engine, process)
-            yield engine
+            yield LocalPolicy(engine, bundle)
         finally:
             engine.close()
             process.kill()
