@@ -12,6 +12,7 @@ from __future__ import annotations
 from autogen_counterfoil.agentchat import protect, run, run_stream
 from autogen_counterfoil.approvals import PendingApproval
 from autogen_counterfoil.code import GuardedCodeExecutor
+from autogen_counterfoil.dpop import DPoPKey
 from autogen_counterfoil.errors import (
     CredentialError,
     GuardedComponentError,
@@ -28,6 +29,7 @@ from autogen_counterfoil.workbench import GuardedWorkbench
 __all__ = [
     "ActionRefusedError",
     "CredentialError",
+    "DPoPKey",
     "Grant",
     "Guard",
     "GuardedCodeExecutor",

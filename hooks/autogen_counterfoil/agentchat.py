@@ -10,6 +10,7 @@ from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from autogen_core import CancellationToken
 
 from autogen_counterfoil.credentials import Tokens
+from autogen_counterfoil.dpop import DPoPKey
 from autogen_counterfoil.guard import Guard
 from autogen_counterfoil.walk import MARK, Mark, protect_node
 
@@ -40,6 +41,7 @@ async def run(
     *,
     task: Task = None,
     token: Tokens = None,
+    key: DPoPKey | None = None,
     cancellation_token: CancellationToken | None = None,
     reviewed: Collection[type] = (),
 ) -> TaskResult:
@@ -51,6 +53,8 @@ async def run(
         task: as for `team.run`.
         token: a callable that gives the delegation token, a `pathlib.Path`, a mapping from
             agent names to those ("*" for the team), or None for the environment.
+        key: what every token must be bound to (DPoP, RFC 9449); each call then carries a proof.
+            None: plain tokens, or with `token=None` the key that the environment names.
         cancellation_token: as for `team.run`.
         reviewed: as for `protect`.
 
@@ -59,7 +63,7 @@ async def run(
         CredentialError: no delegation token can be had; nothing was started.
     """
     ids = protect_node(team, guard, reviewed)
-    async with guard.session(token=token, task=_task_text(team, task), teams=ids):
+    async with guard.session(token=token, key=key, task=_task_text(team, task), teams=ids):
         return await team.run(task=task, cancellation_token=cancellation_token)
 
 
@@ -69,12 +73,13 @@ async def run_stream(
     *,
     task: Task = None,
     token: Tokens = None,
+    key: DPoPKey | None = None,
     cancellation_token: CancellationToken | None = None,
     reviewed: Collection[type] = (),
 ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | TaskResult, None]:
     """Do the same as `run`, and yield what `team.run_stream` yields."""
     ids = protect_node(team, guard, reviewed)
-    async with guard.session(token=token, task=_task_text(team, task), teams=ids):
+    async with guard.session(token=token, key=key, task=_task_text(team, task), teams=ids):
         async for item in team.run_stream(task=task, cancellation_token=cancellation_token):
             yield item
 

@@ -24,6 +24,7 @@ from autogen_counterfoil.errors import (
 from autogen_counterfoil.exchange import (
     MAX_ANSWER_BYTES,
     Exchange,
+    Nonce,
     Raw,
     Tries,
     accepted,
@@ -54,6 +55,7 @@ class AsyncClient:
         self, url: str, *, insecure_http: bool = False, tls: ssl.SSLContext | None = None
     ) -> None:
         self._url = checked_url(url, insecure_http=insecure_http)
+        self._nonce = Nonce()
         self._tls = tls
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, _Pool]] = (
             WeakKeyDictionary()
@@ -75,7 +77,11 @@ class AsyncClient:
         tries = Tries()
         while True:
             try:
-                return accepted(await self._apart(exchange, end))
+                raw = await self._apart(exchange, end)
+                if self._nonce.learned(raw):
+                    raw = await self._apart(exchange, end)
+                    self._nonce.learned(raw)
+                return accepted(raw)
             except NoDecisionError as error:
                 pause = tries.pause_after(error)
             await asyncio.sleep(pause)
@@ -104,7 +110,7 @@ class AsyncClient:
         request = client.build_request(
             exchange.method,
             self._url + exchange.path,
-            headers=exchange.header_fields(),
+            headers=exchange.header_fields(self._url, self._nonce.value),
             content=exchange.body,
             timeout=left,
         )
@@ -149,6 +155,7 @@ class SyncClient:
         self, url: str, *, insecure_http: bool = False, tls: ssl.SSLContext | None = None
     ) -> None:
         self._url = checked_url(url, insecure_http=insecure_http)
+        self._nonce = Nonce()
         self._pool = httpx.Client(
             limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=30),
             trust_env=False,
@@ -172,7 +179,11 @@ class SyncClient:
         tries = Tries()
         while True:
             try:
-                return accepted(self._once(exchange, end))
+                raw = self._once(exchange, end)
+                if self._nonce.learned(raw):
+                    raw = self._once(exchange, end)
+                    self._nonce.learned(raw)
+                return accepted(raw)
             except NoDecisionError as error:
                 pause = tries.pause_after(error)
                 if time.monotonic() + pause >= end:
@@ -186,7 +197,7 @@ class SyncClient:
         request = self._pool.build_request(
             exchange.method,
             self._url + exchange.path,
-            headers=exchange.header_fields(),
+            headers=exchange.header_fields(self._url, self._nonce.value),
             content=exchange.body,
             timeout=left,
         )
@@ -232,4 +243,6 @@ def _raw(response: httpx.Response, body: bytes) -> Raw:
         status=response.status_code,
         media_type=response.headers.get("Content-Type", ""),
         body=body,
+        challenge=response.headers.get("WWW-Authenticate", ""),
+        nonce=response.headers.get("DPoP-Nonce"),
     )

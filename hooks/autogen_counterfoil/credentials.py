@@ -3,7 +3,8 @@
 The token is asked for at each use, so that whoever holds it may renew it: a launcher that
 replaces a file (`counterfoil login`), or a callable. One that ends within moments is asked
 for again before it is used. It is always a *delegation* token: one without `act` is the
-person's own, does not belong in this process, and is never sent anywhere.
+person's own, does not belong in this process, and is never sent anywhere. One that is bound to
+a key goes out only with a proof of that key (`dpop.py`); whoever gives a key gets no less.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias, cast
 
-from autogen_counterfoil.canonical import JsonObject
+from autogen_counterfoil.canonical import JsonObject, JsonValue
+from autogen_counterfoil.dpop import KEY_FILE_VARIABLE, DPoPKey, key_from_environment
 from autogen_counterfoil.errors import CredentialError
 
 TOKEN_VARIABLE = "COUNTERFOIL_TOKEN"  # noqa: S105 -- a variable's name
@@ -44,6 +46,18 @@ NO_ACTOR = (
     "belong in the agent's process. Exchange it for a delegation token (POST /token, or "
     "`counterfoil login`) in the launcher"
 )
+NO_KEY = (
+    "the token is bound to a key (`cnf.jkt`) that this process does not have, so the service "
+    "would refuse it. Pass key=, or set " + KEY_FILE_VARIABLE + " (`counterfoil login --dpop` does)"
+)
+OTHER_KEY = (
+    "the token is bound to another key (`cnf.jkt`) than the one given. The launcher must ask for "
+    "it (POST /token) with a proof of this process's key"
+)
+NOT_BOUND = (
+    "a key is given, and the token is not bound to it (no `cnf.jkt`): whoever finds the token "
+    "could use it. Ask for it (POST /token) with a proof of the key, or give no key"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,8 @@ class DelegationToken:
 
     value: str = field(repr=False)
     unverified_claims: JsonObject = field(repr=False)
+    key: DPoPKey | None = None
+    """What it is bound to, None for a plain bearer token."""
 
     @property
     def ends_at(self) -> float:
@@ -68,7 +84,7 @@ class DelegationToken:
 class TokenBook:
     """Finds the token for an agent of one run."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, key: DPoPKey | None = None) -> None:
         if isinstance(tokens, str):
             raise CredentialError(
                 "token= takes a callable, a pathlib.Path or a mapping from agent names, so "
@@ -78,6 +94,8 @@ class TokenBook:
         self._team: TokenSource | None = (
             self._by_agent.get(TEAM) if isinstance(tokens, Mapping) else tokens
         )
+        # A launcher's key goes with the launcher's token, not with others'.
+        self._key = key_from_environment() if key is None and tokens is None else key
 
     async def check(self) -> None:
         """See that every source gives a delegation token now, before anything starts.
@@ -87,21 +105,22 @@ class TokenBook:
         """
         sources: list[TokenSource | None] = list(self._by_agent.values())
         for source in sources or [self._team]:
-            delegation_token(await _fetch(source))
+            delegation_token(await _fetch(source), self._key)
 
     async def token(self, agent: str | None) -> DelegationToken:
         """Return the agent's token, or the team's for an agent without an entry.
 
         Raises:
-            CredentialError: there is none, it cannot be read, or it names no actor.
+            CredentialError: there is none, it cannot be read, it names no actor, or it is not
+                bound to the key that this process has.
         """
         source = self._by_agent.get(agent or "", self._team)
-        token = delegation_token(await _fetch(source))
+        token = delegation_token(await _fetch(source), self._key)
         for pause in PAUSES_SECONDS:
             if token.ends_at - _now() > MOMENTS_SECONDS:
                 break
             await asyncio.sleep(pause)
-            token = delegation_token(await _fetch(source))
+            token = delegation_token(await _fetch(source), self._key)
         return token
 
 
@@ -131,11 +150,12 @@ def _from_environment() -> str:
     raise CredentialError(f"no token: pass token=, or set {TOKEN_FILE_VARIABLE}")
 
 
-def delegation_token(unverified: object) -> DelegationToken:
-    """Return `unverified` as a delegation token.
+def delegation_token(unverified: object, key: DPoPKey | None = None) -> DelegationToken:
+    """Return `unverified` as a delegation token that is bound to `key`, or to none.
 
     Raises:
-        CredentialError: it is not a signed JWT, or has no `act` with a `sub`.
+        CredentialError: it is not a signed JWT, has no `act` with a `sub`, or its `cnf` (RFC 9449
+            §6.1) is not that key's. The service would say so too, but only once it is sent.
     """
     if not isinstance(unverified, str) or unverified.count(".") != 2:  # noqa: PLR2004 -- JWS compact
         raise CredentialError("what was given as token is not a signed JWT")
@@ -143,7 +163,18 @@ def delegation_token(unverified: object) -> DelegationToken:
     actor = claims.get("act")
     if not isinstance(actor, dict) or not isinstance(actor.get("sub"), str) or not actor["sub"]:
         raise CredentialError(NO_ACTOR)
-    return DelegationToken(unverified, claims)
+    _hold_to_key(claims.get("cnf"), key)
+    return DelegationToken(unverified, claims, key)
+
+
+def _hold_to_key(confirmation: JsonValue, key: DPoPKey | None) -> None:
+    bound_to = confirmation.get("jkt") if isinstance(confirmation, dict) else None
+    if key is None and bound_to is not None:
+        raise CredentialError(NO_KEY)
+    if key is not None and bound_to is None:
+        raise CredentialError(NOT_BOUND)
+    if key is not None and bound_to != key.thumbprint:
+        raise CredentialError(OTHER_KEY)
 
 
 def unverified_payload(unverified: str) -> JsonObject:

@@ -6,9 +6,11 @@ Shared by the asynchronous and the synchronous client, so that the two cannot di
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from autogen_counterfoil.credentials import DelegationToken
 from autogen_counterfoil.errors import (
     AnswerNotTrustedError,
     BusyError,
@@ -23,6 +25,8 @@ MAX_ANSWER_BYTES = 1_048_576  # a decision is a few kilobytes; a flood must not 
 PAUSES_SECONDS = (0.05, 0.2, 0.5)  # between tries of one idempotent exchange
 _OK, _REDIRECT, _UNAUTHORIZED, _CONFLICT, _BUSY, _SERVER = 200, 300, 401, 409, 429, 500
 IN_PROGRESS = "request.idempotency_conflict"
+_NONCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}")  # RFC 9449 §8.1, bounded
+_NONCE_WANTED = 'error="use_dpop_nonce"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +35,22 @@ class Exchange:
 
     method: str
     path: str
-    token: str
+    token: DelegationToken
     body: bytes | None = None
     idempotency_key: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     waits: bool = False
     """Whether the service holds the answer back until something changes."""
 
-    def header_fields(self) -> dict[str, str]:
-        """All header fields to send."""
+    def header_fields(self, base_url: str, nonce: str | None = None) -> dict[str, str]:
+        """All header fields of one try, with a proof of its own where the token is bound.
+
+        Args:
+            base_url: of the service, as it names itself: the proof is for this URL (`htu`).
+            nonce: what the service wants in the proof.
+        """
         fields = {
-            "Authorization": f"Bearer {self.token}",
+            **self._authorization(base_url, nonce),
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             **dict(self.headers),
@@ -53,6 +62,14 @@ class Exchange:
             fields["X-Request-ID"] = self.idempotency_key
         return fields
 
+    def _authorization(self, base_url: str, nonce: str | None) -> dict[str, str]:
+        token, key = self.token.value, self.token.key
+        if key is None:
+            return {"Authorization": f"Bearer {token}"}
+        # A proof counts once (RFC 9449 §11.1), so each try has its own.
+        proof = key.proof(self.method, base_url + self.path, token=token, nonce=nonce)
+        return {"Authorization": f"DPoP {token}", "DPoP": proof}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raw:
@@ -61,6 +78,25 @@ class Raw:
     status: int
     media_type: str
     body: bytes
+    challenge: str = ""
+    """Its `WWW-Authenticate`."""
+    nonce: str | None = None
+    """Its `DPoP-Nonce`: what the next proof must say."""
+
+
+@dataclass(slots=True)
+class Nonce:
+    """The last nonce of one service (RFC 9449 §8.2); None until it sends one."""
+
+    value: str | None = None
+
+    def learned(self, raw: Raw) -> bool:
+        """Keep what came; whether the try is to be repeated with it (RFC 9449 §9)."""
+        fresh = raw.nonce if raw.nonce and _NONCE.fullmatch(raw.nonce) else None
+        changed = fresh is not None and fresh != self.value
+        self.value = fresh or self.value
+        asked = raw.status == _UNAUTHORIZED and _NONCE_WANTED in raw.challenge
+        return changed and asked
 
 
 @dataclass(slots=True)

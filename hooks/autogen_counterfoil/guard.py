@@ -31,6 +31,7 @@ from autogen_counterfoil.cancel import Cancel, CancelledRunError
 from autogen_counterfoil.canonical import canonical
 from autogen_counterfoil.client import AsyncClient
 from autogen_counterfoil.credentials import DelegationToken, TokenBook, Tokens
+from autogen_counterfoil.dpop import DPoPKey
 from autogen_counterfoil.errors import (
     Again,
     AnswerNotTrustedError,
@@ -102,14 +103,21 @@ class Guard:
 
     @asynccontextmanager
     async def session(
-        self, *, token: Tokens = None, task: str | None = None, teams: Iterable[str] = ()
+        self,
+        *,
+        token: Tokens = None,
+        key: DPoPKey | None = None,
+        task: str | None = None,
+        teams: Iterable[str] = (),
     ) -> AsyncIterator[Session]:
         """Open a run: calls inside are asked for with `token`; leaving reports what is left.
+
+        With `key`, every token must be bound to it, and every call carries a proof of it.
 
         Raises:
             CredentialError: no delegation token can be had, so nothing should start.
         """
-        book = TokenBook(token)
+        book = TokenBook(token, key)
         session = Session(self._client, book, task=task, deadline_seconds=self._deadline_seconds)
         await book.check()
         loop = asyncio.get_running_loop()

@@ -95,7 +95,7 @@ class Session:
         exchange = Exchange(
             method="POST",
             path="/authorize",
-            token=token.value,
+            token=token,
             body=body,
             idempotency_key=key,
             headers=self._headers(),
@@ -116,7 +116,7 @@ class Session:
         exchange = Exchange(
             method="GET",
             path=f"/approvals/{_segment(approval_id)}?wait={wait_seconds}",
-            token=token.value,
+            token=token,
             waits=True,
         )
         return read_approval(await self._send(exchange, extra_seconds=wait_seconds))
@@ -128,7 +128,7 @@ class Session:
             NoDecisionError: the service did not take it.
         """
         path = f"/approvals/{_segment(approval_id)}/cancel"
-        await self._send(Exchange(method="POST", path=path, token=token.value, body=b"{}"))
+        await self._send(Exchange(method="POST", path=path, token=token, body=b"{}"))
 
     async def carried(
         self,
@@ -219,7 +219,7 @@ class Session:
         for last in (False, True):
             token = await self.token(report.agent)
             path = f"/decisions/{_segment(report.decision_id)}/outcome"
-            exchange = Exchange(method="POST", path=path, token=token.value, body=report.body)
+            exchange = Exchange(method="POST", path=path, token=token, body=report.body)
             try:
                 recorded = read_json(await self._send(exchange))
                 if recorded.get("decision_id") != report.decision_id:

@@ -67,7 +67,8 @@ def plain(service: Running) -> Callable[[], str]:
 
 @pytest.fixture(autouse=True)
 def _no_token_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("COUNTERFOIL_TOKEN", "COUNTERFOIL_TOKEN_FILE", "HTTP_PROXY", "ALL_PROXY"):
+    ours = ("TOKEN", "TOKEN_FILE", "DPOP_KEY", "DPOP_KEY_FILE")
+    for name in (*(f"COUNTERFOIL_{one}" for one in ours), "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -87,6 +87,7 @@ class Simulator:
         self.with_approval_of_any_action = False
         self.approval_expires_at = "2099-01-01T00:00:00Z"
         self.late_seconds = 30.0
+        self.nonce: str | None = None  # what a DPoP proof must say
 
         self.asked: list[Asked] = []
         self.answers: dict[str, Json] = {}  # by decision id
@@ -96,6 +97,7 @@ class Simulator:
         self.approvals: dict[str, Approval] = {}
         self.withdrawn: list[str] = []
         self.violations: list[str] = []
+        self.proofs: list[tuple[str, str, str]] = []  # method, path, proof: of every try
         self.hits: Counter[str] = Counter()
         self.known_keys: dict[str, tuple[bytes, Json]] = {}
         self.changed = threading.Condition()

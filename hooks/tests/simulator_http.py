@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
+def payload(unverified: str) -> Json:
+    """What a compact JWS says."""
+    part = unverified.split(".")[1]
+    value: Json = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return value
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -63,14 +70,17 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
         simulator.hits[parts.path.split("/")[1]] += 1
+        if "DPoP" in self.headers:
+            simulator.proofs.append((self.command, self.path, self.headers["DPoP"]))
         fault = simulator.fault(parts.path) if callable(simulator.fault) else simulator.fault
         if fault is not None and self._break(fault):
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        unverified = headers.get("authorization", "").removeprefix("Bearer ")
+        scheme, _, unverified = headers.get("authorization", "").partition(" ")
+        if scheme == "DPoP" and self._wants_nonce(headers.get("dpop", "")):
+            return
         try:
-            part = unverified.split(".")[1]
-            claims = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+            claims = payload(unverified)
         except (IndexError, ValueError):
             self._reply(401, {"code": "identity.invalid_token", "title": "no token"})
             return
@@ -113,6 +123,21 @@ class Handler(BaseHTTPRequestHandler):
             data,
             media_type or ("application/json" if status == 200 else "application/problem+json"),
         )
+
+    def _wants_nonce(self, proof: str) -> bool:
+        """RFC 9449 §9: refuse a proof without the nonce of the moment, and say which it is."""
+        wanted = self.simulator.nonce
+        if wanted is None or payload(proof).get("nonce") == wanted:
+            return False
+        data = b'{"code":"identity.invalid_token","title":"nonce"}'
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'DPoP error="use_dpop_nonce"')
+        self.send_header("DPoP-Nonce", wanted)
+        self.send_header("Content-Type", "application/problem+json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        return True
 
     def _raw(self, status: int, data: bytes, media_type: str, *, length: int | None = None) -> None:
         self.send_response(status)

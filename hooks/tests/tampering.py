@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,18 +15,26 @@ import httpx
 Json = dict[str, Any]
 
 
+def _as_it_came(value: Any) -> Any:
+    return value
+
+
 @dataclass(slots=True)
 class Tampering:
-    """The proxy. `change` gets each answer of `/authorize` before it goes on."""
+    """The proxy. `change` gets each answer of `/authorize` before it goes on, `asked` the fields
+    of each request; `seen` are those that came."""
 
     url: str
     change: Callable[[Json], Json]
+    asked: Callable[[dict[str, str]], dict[str, str]] = _as_it_came
+    seen: list[dict[str, str]] = field(default_factory=list)
+    lost: int = 0  # so many of the next answers never arrive
 
 
 @contextmanager
 def tampering_proxy(target: str) -> Iterator[Tampering]:
     """Stand before `target` on a port of its own."""
-    state = Tampering("", lambda answer: answer)
+    state = Tampering("", _as_it_came)
     onward = httpx.Client(base_url=target, trust_env=False)
 
     class Handler(BaseHTTPRequestHandler):
@@ -37,9 +45,14 @@ def tampering_proxy(target: str) -> Iterator[Tampering]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            kept = {"Authorization", "Content-Type", "Idempotency-Key"}
+            kept = {"Authorization", "Content-Type", "DPoP", "Idempotency-Key"}
             headers = {name: value for name, value in self.headers.items() if name in kept}
-            said = onward.post(self.path, content=body, headers=headers)
+            state.seen.append(headers)
+            said = onward.post(self.path, content=body, headers=state.asked(headers))
+            if state.lost:
+                state.lost -= 1
+                self.close_connection = True
+                return
             answer = said.json()
             if self.path == "/authorize":
                 answer = state.change(answer)

@@ -16,6 +16,7 @@ from autogen_core import CancellationToken
 from autogen_counterfoil import Guard, guard_tools
 from autogen_counterfoil.canonical import canonical
 from autogen_counterfoil.client import CONNECTIONS, AsyncClient, SyncClient
+from autogen_counterfoil.credentials import delegation_token
 from autogen_counterfoil.errors import (
     AnswerNotTrustedError,
     BusyError,
@@ -35,7 +36,11 @@ def exchange(key: str = "k1") -> Exchange:
     action = Action(id=key, name="run_sql", arguments=b'{"sql":"x"}')
     body = request_body(action, prompt="p", task=None)
     return Exchange(
-        method="POST", path="/authorize", token=delegation(), body=body, idempotency_key=key
+        method="POST",
+        path="/authorize",
+        token=delegation_token(delegation()),
+        body=body,
+        idempotency_key=key,
     )
 
 

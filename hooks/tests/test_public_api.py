@@ -10,7 +10,7 @@ from builders import assistant
 from simulator import Simulator, delegation
 
 PUBLIC = {
-    "ActionRefusedError", "CredentialError", "Grant", "Guard", "GuardedCodeExecutor",
+    "ActionRefusedError", "CredentialError", "DPoPKey", "Grant", "Guard", "GuardedCodeExecutor",
     "GuardedComponentError", "GuardedToolAgent", "GuardedWorkbench", "HookError",
     "PendingApproval", "UnguardedSurfaceError", "current_grant", "guard_tools", "protect", "run",
     "run_stream",

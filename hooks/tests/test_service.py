@@ -14,6 +14,9 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_ext.code_executors.local import LocalCommandLineCodeExecutor
 
 from autogen_counterfoil import Guard, current_grant, protect, run
+from autogen_counterfoil.client import AsyncClient
+from autogen_counterfoil.credentials import delegation_token
+from autogen_counterfoil.exchange import Exchange
 from autogen_counterfoil.wire import Action, request_body
 from builders import Ran, assistant, results, sql_agent
 from running import PROGRAM, Running, running_service
@@ -130,9 +133,6 @@ async def test_parallel_calls_get_a_grant_each(service: Running, plain: Callable
 async def test_answer_of_the_real_service_is_of_the_copied_schema(
     service: Running, plain: Callable[[], str]
 ) -> None:
-    from autogen_counterfoil.client import AsyncClient  # noqa: PLC0415
-    from autogen_counterfoil.exchange import Exchange  # noqa: PLC0415
-
     client = AsyncClient(service.url)
     action = Action(
         id="k1", name="run_sql",
@@ -140,7 +140,11 @@ async def test_answer_of_the_real_service_is_of_the_copied_schema(
     )  # fmt: skip
     body = request_body(action, prompt=PROMPT, task=None)
     exchange = Exchange(
-        method="POST", path="/authorize", token=plain(), body=body, idempotency_key="k1"
+        method="POST",
+        path="/authorize",
+        token=delegation_token(plain()),
+        body=body,
+        idempotency_key="k1",
     )
     first = await client.send(exchange, deadline_seconds=5)
     assert list(validator("authorization_response").iter_errors(json.loads(first))) == []

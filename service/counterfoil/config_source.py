@@ -24,7 +24,9 @@ _SERVICE_LINK = re.compile(
     r"COUNTERFOIL_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_[A-Z]+(_[A-Z]+)?)?)"
 )
 # Credentials of callers (the hook, `counterfoil approvals`), beside which a service may start.
-_CREDENTIALS = frozenset({"COUNTERFOIL_TOKEN", "COUNTERFOIL_TOKEN_FILE"})
+_CREDENTIALS = frozenset(
+    f"COUNTERFOIL_{name}" for name in ("TOKEN", "TOKEN_FILE", "DPOP_KEY", "DPOP_KEY_FILE")
+)
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _INDEX = re.compile(r"[0-9]{1,4}", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
+from counterfoil.cli.login_dpop import BindingKey
 from counterfoil.cli.login_exchange import Exchange, Given
 from counterfoil.cli.login_http import LoginFailed, Web
 from counterfoil.cli.login_oidc import OidcLogin, OidcSettings, Tokens
-from counterfoil.cli.login_run import TOKEN_VARIABLE, Renewal, run_agent
+from counterfoil.cli.login_run import KEY_VARIABLE, TOKEN_VARIABLE, Renewal, run_agent
 from counterfoil.cli.login_saml import by_saml
 from counterfoil.cli.login_settings import LoginSettings, launcher_of, secret_of, settings_of
 from counterfoil.cli.text import shown
@@ -39,6 +40,8 @@ examples:
                               without a browser here: enter a code on another device
   counterfoil login --agent coder --prompt "…" --saml -- python app.py
                               the service's SAML provider instead of OpenID Connect
+  counterfoil login --agent coder --prompt "…" --dpop -- python app.py
+                              a token that counts only with proofs by the program's key
   eval "$(counterfoil login --agent coder --prompt "…")"
                               no program: print the agent's token for this shell (15 minutes,
                               not renewed)
@@ -75,6 +78,12 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
     how.add_argument("--device", action="store_true", help="enter a code on another device")
     how.add_argument("--saml", action="store_true", help="by the service's SAML provider")
     parser.add_argument("--provider", metavar="ENTITY", help="with --saml: which of several")
+    parser.add_argument(
+        "--dpop",
+        action="store_true",
+        help="bind the token to a key that the program gets too, so that a stolen token alone is"
+        " worth nothing (RFC 9449)",
+    )
     parser.add_argument("--no-browser", action="store_true", help="only print the address to open")
     parser.add_argument(
         "--launcher-keys", type=Path, metavar="FILE", help="make FILE if need be; print its JWKS"
@@ -118,7 +127,8 @@ def _misuse(args: argparse.Namespace) -> str | None:
 def _logged_in(args: argparse.Namespace, settings: LoginSettings) -> int:
     prompt = _prompt(args)
     web = Web(settings.ca_file)
-    exchange = Exchange(url=settings.url, launcher=launcher_of(settings), web=web)
+    key = BindingKey.generate() if args.dpop else None
+    exchange = Exchange(url=settings.url, launcher=launcher_of(settings), web=web, key=key)
     browse = _browser(no_browser=args.no_browser)
     oidc: OidcLogin | None = None
     tokens: Tokens | None = None
@@ -145,9 +155,11 @@ def _logged_in(args: argparse.Namespace, settings: LoginSettings) -> int:
     _say(f"logged in; {args.agent} acts in run {given.run}")
     if not args.command:
         print(f"export {TOKEN_VARIABLE}={shlex.quote(given.token)}")
+        if key is not None:
+            print(f"export {KEY_VARIABLE}={shlex.quote(key.pem.decode('ascii'))}")
         return EXIT_GOOD
     renew = _renewal(exchange, oidc, tokens)
-    return run_agent(args.command, Renewal(given, renew, _say))
+    return run_agent(args.command, Renewal(given, renew, _say), key)
 
 
 def _renewal(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from counterfoil.cli.login_dpop import BindingKey
 from counterfoil.cli.login_http import Answered, LoginFailed, Web
 from counterfoil.core.grant import TOKEN_EXCHANGE
 from counterfoil.core.model import JsonObject
@@ -22,6 +23,8 @@ _SOLUTIONS = {
     "invalid_client": "Have the operator list this launcher's key in [[identity.launcher]]"
     " (counterfoil login --launcher-keys prints it).",
     "unauthorized_client": "Have the operator list this launcher in the [[identity.agent]] entry.",
+    "invalid_dpop_proof": "Write login.url as the service names itself (its grant.issuer), and"
+    " see that this machine's clock is right.",
     "temporarily_unavailable": "Try again shortly.",
 }
 
@@ -61,11 +64,12 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One service, one launcher."""
+    """One service, one launcher; with `key`, every token is bound to it."""
 
     url: str
     launcher: Launcher
     web: Web
+    key: BindingKey | None = None
     now: Callable[[], float] = time.time  # noqa: TID251 -- a command has its own clock
 
     def open(
@@ -109,13 +113,20 @@ class Exchange:
 
     def _given(self, form: dict[str, str]) -> Given:
         started = self.now()
-        credential = self.launcher.credential(f"{self.url}/token", now=started)
+        endpoint = f"{self.url}/token"
+        credential = self.launcher.credential(endpoint, now=started)
+        proven = {} if self.key is None else {"DPoP": self.key.proof(endpoint, now=started)}
         answer = self.web.post(
-            f"{self.url}/token", {"grant_type": TOKEN_EXCHANGE, **form, **credential}
+            endpoint, {"grant_type": TOKEN_EXCHANGE, **form, **credential}, proven
         )
         token, run, seconds = answer.word("access_token"), answer.word("run"), _seconds(answer)
         if not answer.ok or not token or not run or seconds is None:
             raise _refused(answer)
+        if self.key is not None and answer.word("token_type").lower() != "dpop":
+            raise LoginFailed(
+                "the service gave a token that is not bound to the key",
+                "Let nothing between here and the service take the DPoP header away.",
+            )
         return Given(token=token, run=run, expires_at=started + seconds)
 
 

@@ -1,7 +1,7 @@
 """Signs scoped token requests: compact JWS, ES256 (RFC 7515 §3.1, RFC 7518 §3.4).
 
-The header never changes for a key, so its segment is made once; nothing but `alg`, `kid`
-and `typ` is ever in it.
+The header never changes for a key, so its segment is made once; nothing but `alg`, `typ` and
+`kid` is ever in it, or in place of that the public key itself, as a DPoP proof has it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from counterfoil.keys import Es256Key, JsonWebKey, public_jwk
 GRANT_TYPE: Final = "scoped-token-request+jwt"
 DELEGATION_TYPE: Final = "at+jwt"
 _ES256: Final = ECDSA(SHA256())
+_MEMBERS: Final = ("crv", "kty", "x", "y")
 _HALF: Final = 32  # bytes of r and of s
 
 
@@ -28,10 +29,12 @@ class Es256Signer:
     Thread safe: signing shares no state.
     """
 
-    def __init__(self, key: Es256Key, *, typ: str = GRANT_TYPE) -> None:
+    def __init__(self, key: Es256Key, *, typ: str = GRANT_TYPE, names_key: bool = False) -> None:
         self.public_jwk: JsonWebKey = public_jwk(key)
         self.key_id: str = self.public_jwk["kid"]
-        header: JsonObject = {"alg": "ES256", "kid": self.key_id, "typ": typ}
+        public: JsonObject = {name: self.public_jwk[name] for name in _MEMBERS}
+        named: JsonObject = {"jwk": public} if names_key else {"kid": self.key_id}
+        header: JsonObject = {"alg": "ES256", "typ": typ, **named}
         self._prefix = b64url(canonical_bytes(header)) + "."
         self._sign = key.sign
 
