@@ -8,6 +8,9 @@ WITH_GO := PATH="$(CURDIR)/.tools/go/bin:$$PATH"
 PY_DIRS := service tests benchmarks tools hooks examples
 MYPY_DIRS := service tests benchmarks
 
+# Tests wait as often as they work (for processes, clocks, disks): three for two cores.
+TEST_WORKERS ?= $(shell echo $$(( ($$(nproc 2>/dev/null || echo 2) * 3 + 1) / 2 )))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test check lint types imports policy hooks test-hooks \
 	hooks-types hooks-highest hooks-lowest images compose-keys e2e prove bench lock clean
@@ -28,7 +31,7 @@ demo: setup ## an AutoGen team on a real PostgreSQL, each action judged: ten sec
 
 test: setup ## all tests, in parallel, offline
 	@$(PYTHON) tools/setup.py tests
-	@$(WITH_GO) $(BIN)/pytest -n auto -m "not e2e and not prove"
+	@$(WITH_GO) $(BIN)/pytest -n $(TEST_WORKERS) -m "not e2e and not prove"
 
 check: setup lint types imports policy test hooks ## all that must pass: lint, types, imports, policy, tests, hooks
 

@@ -6,8 +6,8 @@ for tests that do not disturb it (a fixture in conftest.py).
 
 from __future__ import annotations
 
+import fcntl
 import http.client
-import itertools
 import json
 import os
 import secrets
@@ -33,8 +33,7 @@ from counterfoil.keys import DELEGATION_KEY_FILE, load_es256_key
 PROGRAM = (sys.executable, "-I", "-m", "counterfoil.cli")
 START_SECONDS = 40.0  # a loaded machine; usually one second
 PROMPT = "Add an invoices table to the orders database"
-_PORTS = itertools.count()
-_FIRST_PORT, _PORTS_EACH = 15_000, 200  # below the kernel's ephemeral range
+_PORTS = range(15_000, 32_000)  # below the kernel's ephemeral range
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +56,13 @@ class Service:
     environment: dict[str, str]
     process: subprocess.Popen[str] = field(init=False)
     lines: list[str] = field(default_factory=list)
+    _silent: bool = field(default=False, init=False)  # it has ended, nothing more will come
     _said: threading.Condition = field(default_factory=threading.Condition)
 
     def start(self, *, wait: bool = True) -> None:
         """Start it (again), by the same command."""
         self.lines.clear()
-        self.process = subprocess.Popen(
+        process = subprocess.Popen(
             self.command,
             env=self.environment,
             cwd=self.folder,
@@ -71,7 +71,9 @@ class Service:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+        with self._said:
+            self.process, self._silent = process, False
+        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
         if wait:
             self.wait_for("Counterfoil is ready")
 
@@ -83,14 +85,18 @@ class Service:
                     self.lines.append(line.rstrip("\n"))
                     self._said.notify_all()
         with self._said:
+            self._silent = self.process is process
             self._said.notify_all()
 
     def wait_for(self, text: str, seconds: float = START_SECONDS) -> str:
         """Wait until it prints a line that holds `text`; return the line."""
+
+        def said() -> str | None:
+            return next((line for line in self.lines if text in line), None)
+
         with self._said:
-            found = self._said.wait_for(
-                lambda: next((line for line in self.lines if text in line), None), seconds
-            )
+            self._said.wait_for(lambda: said() or self._silent, seconds)
+            found = said()
         assert found, f"{text!r} was not printed:\n" + "\n".join(self.lines)
         return found
 
@@ -211,11 +217,21 @@ def prompt_digest(prompt: str) -> str:
 
 
 def free_port() -> int:
-    """A port of this test process's own range that nobody listens on now."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
-    first = _FIRST_PORT + (os.getppid() % 40) * 400 + worker % 2 * _PORTS_EACH
-    for _ in range(_PORTS_EACH):
-        port = first + next(_PORTS) % _PORTS_EACH
+    """A port that nobody listens on, and that no other test process on this machine takes.
+
+    Held by a lock of its own until this process ends: a service under test may be down
+    for a while and must find its port again.
+    """
+    claims = Path(tempfile.gettempdir()) / f"counterfoil-test-ports-{os.getuid()}"
+    claims.mkdir(mode=0o700, exist_ok=True)
+    for _ in range(len(_PORTS)):
+        port = secrets.choice(_PORTS)
+        claim = os.open(claims / str(port), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(claim)
+            continue
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port

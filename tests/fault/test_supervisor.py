@@ -129,7 +129,7 @@ def test_a_final_exit_code_takes_the_rest_down_with_it() -> None:
 
 
 def test_a_program_that_is_missing_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("counterfoil.cli.children.FIRST_DELAY_SECONDS", 0.0001)
+    monkeypatch.setattr("counterfoil.cli.children.MAX_DELAY_SECONDS", 0.01)
 
     async def story() -> None:
         supervisor = Supervisor([spec("opa", "/nowhere/opa"), spec("b", *SLEEP)], say=print)
