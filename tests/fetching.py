@@ -16,10 +16,29 @@ from counterfoil.identity import providers, published
 from counterfoil.identity.credentials import Verifier
 from simulators.provider import Provider
 
+RETRY_SECONDS = 3_600  # between two fetches: longer than any test, unless its clock moves
 SECONDS = 20.0  # a loaded machine; usually a tenth of a second
 
 
-def configured(folder: Path, provider: Provider, extra: str = "", retry: int = 3_600) -> Config:
+class Clock:
+    """A clock that also passes when it is told, for the process and for the workers."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def passes(self, seconds: float) -> None:
+        self._ahead += seconds
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def now(self) -> float:
+        return now() + self._ahead
+
+
+def configured(
+    folder: Path, provider: Provider, extra: str = "", retry: int = RETRY_SECONDS
+) -> Config:
     path = folder / "counterfoil.toml"
     path.write_text(
         f'[server]\nrun_directory = "run"\n[[identity.oidc]]\nissuer = "{provider.url}"\n'
@@ -30,14 +49,15 @@ def configured(folder: Path, provider: Provider, extra: str = "", retry: int = 3
 
 
 @contextmanager
-def fetching(config: Config) -> Iterator[None]:
+def fetching(config: Config, clock: Clock | None = None) -> Iterator[None]:
     """The providers' loop in a thread of this process, and gone afterwards."""
     stop: Callable[[], object] = lambda: None  # noqa: E731 -- replaced below
     ready = threading.Event()
+    monotonic = time.monotonic if clock is None else clock.monotonic
 
     async def until_stopped() -> None:
         nonlocal stop
-        task = asyncio.ensure_future(providers.run(config))
+        task = asyncio.ensure_future(providers.run(config, monotonic=monotonic))
         loop = asyncio.get_running_loop()
         stop = lambda: loop.call_soon_threadsafe(task.cancel)  # noqa: E731 -- one line says it
         ready.set()
@@ -85,11 +105,15 @@ def now() -> float:
 
 @contextmanager
 def running(
-    folder: Path, provider: Provider, extra: str = "", retry: int = 3_600
+    folder: Path,
+    provider: Provider,
+    extra: str = "",
+    retry: int = RETRY_SECONDS,
+    clock: Clock | None = None,
 ) -> Iterator[Config]:
     """Fetched once and published."""
     config = configured(folder, provider, extra, retry)
-    with fetching(config):
+    with fetching(config, clock):
         eventually(lambda: published_file(folder) is not None)
         yield config
 

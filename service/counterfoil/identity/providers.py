@@ -23,6 +23,7 @@ import os
 import signal
 import ssl
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -180,15 +181,16 @@ class Desk:
                 raise ValueError("no such question")
 
 
-async def run(config: Config) -> None:
+async def run(config: Config, *, monotonic: Callable[[], float] = time.monotonic) -> None:
     """Keep all keys and answer workers, until cancelled.
+
+    `monotonic` is the clock that the interval between two fetches is counted by.
 
     Raises:
         ConfigError: an authority's file or the run directory cannot be used.
     """
     directory = config.server.run_directory
     remote = [issuer for issuer in config.identity.oidc if issuer.calls_provider]
-    clock = asyncio.get_running_loop().time
     async with AsyncExitStack() as stack:
         publishers: dict[str, Publisher] = {}
         askers: dict[str, Asker] = {}
@@ -199,7 +201,7 @@ async def run(config: Config) -> None:
                 askers[name] = Asker(name, provider.introspection, fetcher)
             if issuer.jwks_file is None:
                 path = keys_path(directory, name, provider)
-                publishers[name] = Publisher(name, provider, path, fetcher, clock)
+                publishers[name] = Publisher(name, provider, path, fetcher, monotonic)
         server = await asyncio.start_unix_server(
             Desk(publishers, askers).serve, _fresh_socket(directory), limit=MAX_QUESTION_BYTES
         )

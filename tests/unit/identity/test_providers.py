@@ -23,6 +23,7 @@ from counterfoil.identity import fetch, published
 from counterfoil.identity.credentials import Verifier, check_key_files
 from fetching import (
     SECONDS,
+    Clock,
     accepts,
     configured,
     eventually,
@@ -74,29 +75,31 @@ def test_rotated_key_counts_at_its_first_token(
     folder: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(published, "RENEWAL_SECONDS", SECONDS)  # for a loaded machine
-    with running(folder, provider, retry=1) as config:
+    clock = Clock()
+    with running(folder, provider, retry=60, clock=clock) as config:
         verifier = Verifier(config)
         old = provider.token()
         assert accepts(verifier, old)
-        time.sleep(1.1)  # the interval between two fetches
         provider.rotate()
-        assert accepts(verifier, provider.token())  # at its first try
+        assert not accepts(verifier, provider.token())  # within the interval after a fetch
+        clock.passes(61)
+        assert accepts(verifier, provider.token(), clock.now())  # at its first try
         assert not accepts(verifier, old)  # and the withdrawn one does not
 
 
 def test_unknown_kids_fetch_once_per_interval_across_workers(
     folder: Path, provider: Provider
 ) -> None:
-    with running(folder, provider, retry=1) as config:
+    clock = Clock()
+    with running(folder, provider, retry=60, clock=clock) as config:
         workers = [Verifier(config) for _ in range(4)]
-        time.sleep(1.1)
-        before = provider.asked(KEYS)
-        tokens = [provider.token(provider.evil, jti=str(i)) for i in range(25)]
-        began = time.monotonic()
-        for token in tokens:
-            assert [accepts(worker, token) for worker in workers] == [False] * 4
-        intervals = int(time.monotonic() - began) + 1
-        assert 1 <= provider.asked(KEYS) - before <= intervals
+        for fetches in (2, 3, 4):
+            clock.passes(61)
+            for i in range(10):
+                token = provider.token(provider.evil, jti=f"{fetches}.{i}")
+                at = clock.now() + i
+                assert [accepts(worker, token, at) for worker in workers] == [False] * 4
+            assert provider.asked(KEYS) == fetches
         assert all(accepts(worker, provider.token()) for worker in workers)
 
 
@@ -121,23 +124,24 @@ FAULTS: dict[str, Callable[[Provider], Serve]] = {
 def test_last_good_keys_stay_whatever_the_provider_does(
     folder: Path, provider: Provider, kind: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running(folder, provider, retry=1) as config:
+    clock = Clock()
+    with running(folder, provider, retry=60, clock=clock) as config:
         monkeypatch.setattr(fetch, "EXCHANGE_SECONDS", 0.5)
         verifier = Verifier(config)
         known = provider.token()
         assert accepts(verifier, known)
-        time.sleep(1.1)
+        clock.passes(61)
         provider.serve(path, FAULTS[kind](provider))
         provider.rotate()
-        assert not accepts(verifier, provider.token())
-        assert not accepts(verifier, provider.token(provider.evil))
+        assert not accepts(verifier, provider.token(), clock.now())
+        assert not accepts(verifier, provider.token(provider.evil), clock.now())
         assert accepts(Verifier(config), known)
-        assert provider.asked(path) >= 2
+        assert provider.asked(path) == 2
         assert provider.asked(EVIL) == 0
         provider.behave()
         monkeypatch.undo()
-        # The control: it was only out of order.
-        eventually(lambda: accepts(verifier, provider.token()))
+        clock.passes(61)
+        assert accepts(verifier, provider.token(), clock.now())  # control: only out of order
 
 
 def test_metadata_of_another_issuer_gives_no_keys(folder: Path, provider: Provider) -> None:
@@ -154,17 +158,27 @@ def test_metadata_of_another_issuer_gives_no_keys(folder: Path, provider: Provid
 
 def test_known_keys_go_on_while_the_provider_is_down(folder: Path, provider: Provider) -> None:
     """For an hour and most of a day; unknown ones refuse; then the keys are too old."""
-    with running(folder, provider, retry=1) as config:
+    clock = Clock()
+    with running(folder, provider, retry=60, clock=clock) as config:
+        verifiers = [Verifier(config) for _ in range(2)]
         token = provider.token(exp=int(now() + 30 * HOUR))
-    provider.serve(METADATA, faults.failing)
-    with fetching(config):
-        for hours in (0.0, 1.0, 23.9):
-            verifier = Verifier(config)
-            assert accepts(verifier, token, at=now() + hours * HOUR)
-            unknown = provider.token(provider.evil, exp=int(now() + 30 * HOUR))
-            assert not accepts(verifier, unknown, at=now() + hours * HOUR)
+        assert all(accepts(verifier, token) for verifier in verifiers)
+        provider.serve(METADATA, faults.failing)
+        provider.rotate()  # meanwhile, unseen
+        for minutes in (0, *range(1, 61, 10), 60, 23 * 60):
+            clock.passes(60.0 * minutes - (clock.monotonic() - time.monotonic()))
+            for verifier in (*verifiers, Verifier(config)):
+                assert accepts(verifier, token, clock.now())
+                for unknown in (None, provider.evil):
+                    strange = provider.token(unknown, exp=int(now() + 30 * HOUR))
+                    assert not accepts(verifier, strange, clock.now())
+        assert provider.asked(METADATA) >= 7  # each interval it was tried again
+        clock.passes(1.1 * HOUR)
         with pytest.raises(IdentityUnavailable):
-            Verifier(config).verify(token, now=now() + 24.1 * HOUR)
+            verifiers[0].verify(token, now=clock.now())
+        provider.behave()
+        clock.passes(61)
+        assert accepts(verifiers[0], provider.token())  # control: back at the first try
 
 
 def test_keys_of_an_earlier_life_count_after_a_restart(folder: Path, provider: Provider) -> None:
@@ -196,11 +210,12 @@ def test_slow_provider_keeps_no_known_key_waiting(
     folder: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(published, "RENEWAL_SECONDS", 0.3)
-    with running(folder, provider, retry=1) as config:
+    clock = Clock()
+    with running(folder, provider, retry=60, clock=clock) as config:
         verifier = Verifier(config)
-        time.sleep(1.1)
+        clock.passes(61)
         provider.serve(METADATA, provider.hang)
-        assert not accepts(verifier, provider.token(provider.evil))  # while it still hangs
+        assert not accepts(verifier, provider.token(provider.evil), clock.now())  # it still hangs
         assert accepts(verifier, provider.token())
         assert provider.asked(METADATA) >= 2
 
