@@ -301,11 +301,6 @@ def deployed(folder: Path, *, more: str = "") -> Iterator[Deployment]:
                 adapter.close()
 
 
-def assert_refused(answer: http_door.Answer, code: str, error: str = "invalid_request") -> None:
-    assert (answer.status, answer.json["error"]) == (400, error), answer.json
-    assert answer.json["error_uri"] == f"urn:counterfoil:problem:token.{code}", answer.json
-
-
 def acts(token: str) -> list[str]:
     """The names of the chain, the current agent first."""
     names, act = [], claims_of(token).get("act")

@@ -104,11 +104,3 @@ def claims_of(token: str) -> dict[str, Any]:
     payload = token.split(".")[1]
     claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=="))
     return claims
-
-
-def assert_refused(answer: Answer, status: int, error: str, code: str) -> None:
-    """A refusal in OAuth's form, which carries no token."""
-    assert (answer.status, answer.body["error"]) == (status, error), answer.body
-    assert answer.body["error_uri"] == f"urn:counterfoil:problem:{code}"
-    assert answer.headers["cache-control"] == "no-store"
-    assert not {"access_token", "run", "receipt"} & answer.body.keys()

@@ -122,6 +122,15 @@ def returned(answer: Answer) -> dict[str, str]:
     return dict(parse_qsl(location.query, strict_parsing=True))
 
 
+def assert_problem(answer: Answer, code: str = "identity.saml_refused", status: int = 401) -> None:
+    """A problem document that says no more than it must, and sends nobody anywhere."""
+    assert answer.status == status, answer.data
+    problem = answer.problem()
+    assert problem["code"] == code
+    assert "Location" not in answer.headers
+    assert "detail" not in problem or status in {413, 422}
+
+
 @contextmanager
 def saml_world(folder: Path, *, more: str = "", idp: SamlIdp | None = None) -> Iterator[World]:
     """A deployment with SAML in tenant acme; `more` are lines of its entry."""

@@ -16,6 +16,7 @@ from counterfoil.core.revocation import LOGOUTS
 from deployment import Deployment, deployed, now
 from exchange import claims_of
 from main_path import assert_receipt, leaves
+from refusals import assert_refused
 from revoking import FRESH, logout_token, next_second, works
 from service import sql_request
 from simulators.http_door import Answer
@@ -37,11 +38,6 @@ def send(deployment: Deployment, token: str) -> Answer:
 def assert_taken(answer: Answer) -> None:
     assert (answer.status, answer.data) == (200, b"")
     assert answer.headers["Cache-Control"] == "no-store"
-
-
-def assert_refused(answer: Answer) -> None:
-    assert (answer.status, answer.json["error"]) == (400, "invalid_request"), answer.data
-    assert answer.json["error_uri"] == "urn:counterfoil:problem:token.logout_refused"
 
 
 def in_session(deployment: Deployment, session: str, **claims: Any) -> dict[str, Any]:
@@ -139,7 +135,7 @@ def test_what_is_no_logout_of_a_provider_ends_nothing(deployment: Deployment, ki
     session = secrets.token_hex(4)
     given = in_session(deployment, session)
     hostile = logout_token(deployment.acme, **{"sid": session, **REFUSED[kind]})
-    assert_refused(send(deployment, hostile))
+    assert_refused(send(deployment, hostile), "logout_refused")
     assert works(deployment, given["access_token"])
     assert_taken(send(deployment, logout_token(deployment.acme, sid=session)))  # control
     assert not works(deployment, given["access_token"])
@@ -154,7 +150,9 @@ def test_only_the_provider_itself_ends_its_sessions(deployment: Deployment) -> N
         adapters.delegation_signer,
         adapters.signer,
     ):
-        assert_refused(send(deployment, logout_token(deployment.acme, sid="t1", key=key)))
+        assert_refused(
+            send(deployment, logout_token(deployment.acme, sid="t1", key=key)), "logout_refused"
+        )
     for token in (given["access_token"], given["source"], "x", "a.b.c", ""):
         assert send(deployment, token).status == 400
     assert works(deployment, given["access_token"])
@@ -171,10 +169,12 @@ def test_a_logout_token_is_recorded_once(deployment: Deployment) -> None:
     token = logout_token(deployment.acme, sid="u1")
     assert_taken(send(deployment, token))
     count = len(logouts(deployment))
-    assert_refused(send(deployment, token))
+    assert_refused(send(deployment, token), "logout_refused")
     # The same jti for another session is another token of a provider that repeats itself.
     jti = claims_of(token)["jti"]
-    assert_refused(send(deployment, logout_token(deployment.acme, sid="u2", jti=jti)))
+    assert_refused(
+        send(deployment, logout_token(deployment.acme, sid="u2", jti=jti)), "logout_refused"
+    )
     assert len(logouts(deployment)) == count
     # Another provider's jti is its own.
     assert_taken(send(deployment, logout_token(deployment.globex, sid="u1", jti=jti)))

@@ -16,9 +16,9 @@ from deployment import URL
 from exchange import claims_of
 from main_path import leaves
 from saml_cases.workshop import ALICE
-from saml_world import World, returned, saml_world
+from saml_world import World, assert_problem, returned, saml_world
 from service import Service
-from simulators.http_door import Answer, honest, send
+from simulators.http_door import honest, send
 from simulators.in_process import application_over
 from simulators.saml_idp import IDP, SP
 
@@ -27,14 +27,6 @@ from simulators.saml_idp import IDP, SP
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with saml_world(tmp_path_factory.mktemp("saml")) as made:
         yield made
-
-
-def assert_refused(answer: Answer, code: str = "identity.saml_refused", status: int = 401) -> None:
-    assert answer.status == status, answer.data
-    problem = answer.problem()
-    assert problem["code"] == code
-    assert "Location" not in answer.headers
-    assert "detail" not in problem or status == 422
 
 
 def test_a_login_by_saml_ends_in_a_delegation_token_for_that_person(world: World) -> None:
@@ -71,21 +63,21 @@ def test_the_same_answer_is_taken_once(world: World) -> None:
     login = world.start()
     document = login.workshop.honest()
     assert world.post(document, login.relay).status == 303
-    assert_refused(world.post(document, login.relay), "identity.saml_request_unknown")
+    assert_problem(world.post(document, login.relay), "identity.saml_request_unknown")
 
 
 def test_one_request_gets_one_answer(world: World) -> None:
     login = world.start()
     assert world.post(login.workshop.honest(), login.relay).status == 303
     other = login.workshop.honest()  # another assertion, as honest as the first
-    assert_refused(world.post(other, login.relay), "identity.saml_request_unknown")
+    assert_problem(world.post(other, login.relay), "identity.saml_request_unknown")
 
 
 def test_an_assertion_id_is_spent_across_requests(world: World) -> None:
     one, two = world.start(), world.start()
     assert world.post(one.workshop.honest(assertion_id="_same"), one.relay).status == 303
     again = two.workshop.honest(assertion_id="_same")
-    assert_refused(world.post(again, two.relay), "identity.saml_request_unknown")
+    assert_problem(world.post(again, two.relay), "identity.saml_request_unknown")
     three = world.start()  # control
     assert world.post(three.workshop.honest(), three.relay).status == 303
 
@@ -101,7 +93,7 @@ def test_a_spent_answer_stays_spent_in_another_worker_and_after_the_writer_was_k
     other = create_app(config)
     first, world.deployment.app = world.deployment.app, other
     try:
-        assert_refused(world.post(document, login.relay), "identity.saml_request_unknown")
+        assert_problem(world.post(document, login.relay), "identity.saml_request_unknown")
         # control: the second worker takes what the first one started
         assert world.post(fresh.workshop.honest(), fresh.relay).status == 303
     finally:
@@ -113,7 +105,7 @@ def test_a_spent_answer_stays_spent_in_another_worker_and_after_the_writer_was_k
 
 def test_an_answer_with_the_relay_state_of_another_login_is_refused(world: World) -> None:
     mine, evil = world.start(), world.start()
-    assert_refused(world.post(mine.workshop.honest(), evil.relay), "identity.saml_request_unknown")
+    assert_problem(world.post(mine.workshop.honest(), evil.relay), "identity.saml_request_unknown")
     assert world.post(mine.workshop.honest(), mine.relay).status == 303  # control
 
 
@@ -121,7 +113,7 @@ def test_an_answer_with_the_relay_state_of_another_login_is_refused(world: World
 def test_a_login_that_starts_at_the_provider_is_refused(world: World, relay: str) -> None:
     login = world.start()
     unsolicited = login.workshop.honest(request_id="_nobody")
-    assert_refused(world.post(unsolicited, relay), "identity.saml_request_unknown")
+    assert_problem(world.post(unsolicited, relay), "identity.saml_request_unknown")
     assert world.post(login.workshop.honest(), login.relay).status == 303  # control
 
 
@@ -130,7 +122,7 @@ def test_a_relay_state_that_was_edited_is_no_login(world: World) -> None:
     for place in range(0, len(login.relay), 7):
         letter = "B" if login.relay[place] != "B" else "C"
         edited = login.relay[:place] + letter + login.relay[place + 1 :]
-        assert_refused(world.post(login.workshop.honest(), edited), "identity.saml_request_unknown")
+        assert_problem(world.post(login.workshop.honest(), edited), "identity.saml_request_unknown")
     assert world.post(login.workshop.honest(), login.relay).status == 303  # control
 
 
@@ -189,7 +181,7 @@ def test_a_login_that_binds_less_than_it_must_does_not_start(
     world: World, name: str, value: str | None
 ) -> None:
     answer = world.get("/saml/login", **world.login_query(**{name: value}))
-    assert_refused(answer, "request.schema", 422)
+    assert_problem(answer, "request.schema", 422)
     assert answer.problem()["errors"][0]["pointer"] == f"#/{name}"
     assert world.get("/saml/login", **world.login_query()).status == 302  # control
 
@@ -214,7 +206,7 @@ def test_the_relay_state_of_our_own_launcher_keeps_to_eighty_bytes(world: World)
 def test_a_parameter_twice_is_refused(world: World) -> None:
     query = "&".join(f"{k}={v}" for k, v in world.login_query().items())
     answer = world.deployment.call("GET", f"/saml/login?{query}&state=other", None)
-    assert_refused(answer, "request.schema", 422)
+    assert_problem(answer, "request.schema", 422)
 
 
 def test_an_unknown_provider_is_not_found(world: World) -> None:
@@ -252,7 +244,7 @@ def test_a_refusal_says_which_rule_in_the_log_and_nothing_of_the_document_anywhe
     document = login.workshop.honest(name_id=secret, audience="https://evil.example")
     with caplog.at_level(logging.INFO):
         answer = world.post(document, login.relay)
-    assert_refused(answer)
+    assert_problem(answer)
     said = [record.getMessage() for record in caplog.records]
     assert any("rule 4f" in line for line in said), said
     for text in (secret, "evil.example", login.workshop.request_id, login.relay):
@@ -265,7 +257,7 @@ def test_an_encrypted_assertion_is_refused_with_its_own_code(world: World) -> No
     document = login.workshop.honest(
         name_id_xml='<a:EncryptedID><x xmlns="urn:x"/></a:EncryptedID>'
     )
-    assert_refused(world.post(document, login.relay), "identity.saml_encrypted")
+    assert_problem(world.post(document, login.relay), "identity.saml_encrypted")
 
 
 def test_other_fields_of_a_form_are_let_be(world: World) -> None:
@@ -284,7 +276,7 @@ def test_base64_in_lines_is_read(world: World) -> None:
 def test_what_is_no_base64_is_refused(world: World, text: str) -> None:
     login = world.start()
     fields = {"SAMLResponse": text, "RelayState": login.relay}
-    assert_refused(world.deployment.post_form("/saml/acs", fields))
+    assert_problem(world.deployment.post_form("/saml/acs", fields))
 
 
 def test_our_metadata_is_what_a_provider_needs(world: World) -> None:

@@ -11,9 +11,10 @@ import pytest
 from counterfoil.config import load_config
 from counterfoil.errors import MissingClaim
 from counterfoil.identity.credentials import Verifier
-from deployment import URL, Deployment, acts, assert_refused, deployed, kinds, now
+from deployment import URL, Deployment, acts, deployed, kinds, now
 from exchange import claims_of
 from main_path import assert_denied
+from refusals import assert_refused
 from service import sql_request
 from simulators.hostile_session import SCHEMAS
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from deployment import URL, Deployment, acts, assert_refused, deployed, kinds, now
+from deployment import URL, Deployment, acts, deployed, kinds, now
 from exchange import claims_of
 from main_path import leaves
+from refusals import assert_refused
 from service import PROMPT
 
 CREATE = "CREATE TABLE public.invoices (id int)"
