@@ -150,6 +150,8 @@ class SamlProvider:
     request_binding: str
     signing_key_file: Path | None
     signing_certificate_file: Path | None
+    decryption_key_file: Path | None = None
+    decryption_certificate_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ _FILES = (
     "metadata_certificate_file",
     "signing_key_file",
     "signing_certificate_file",
+    "decryption_key_file",
+    "decryption_certificate_file",
 )
 
 
@@ -76,9 +78,13 @@ def _problems(provider: SamlProvider, oidc: Sequence[OidcIssuer]) -> Iterator[tu
     if provider.metadata_url is not None and provider.issuer is None:
         # Else whoever answers at that address chooses whose people come in.
         yield "issuer", "is required.", "With metadata_url, write the provider's entity id."
-    if (provider.signing_key_file is None) != (provider.signing_certificate_file is None):
-        remedy = "Write signing_key_file and signing_certificate_file, both or none."
-        yield "signing_key_file", "is not a pair with its certificate.", remedy
+    for use, key, certificate in (
+        ("signing", provider.signing_key_file, provider.signing_certificate_file),
+        ("decryption", provider.decryption_key_file, provider.decryption_certificate_file),
+    ):
+        if (key is None) != (certificate is None):
+            remedy = f"Write {use}_key_file and {use}_certificate_file, both or none."
+            yield f"{use}_key_file", "is not a pair with its certificate.", remedy
     if TRANSIENT in provider.name_id_formats and provider.subject_attribute is None:
         problem = "transient names another person at each login."
         yield "name_id_formats", problem, "Leave it out, or name a subject_attribute that stays."

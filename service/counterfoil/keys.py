@@ -37,6 +37,8 @@ _COORDINATE_BYTES = 32  # P-256, RFC 7518 §6.2.1.2
 _SECRET = re.compile(rb"[!-~]{32,256}")
 _FORBIDDEN_MODE = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO  # group may read: mounted secrets
 
+_MADE_AT_A_START = "Run `make setup`, or start `counterfoil serve --dev` once."
+
 JsonWebKey = dict[str, str]
 Es256Key = ec.EllipticCurvePrivateKey
 
@@ -84,7 +86,7 @@ def load_secret(path: Path) -> bytes:
     Raises:
         ConfigError: missing, readable by others, or not 32 to 256 printable characters.
     """
-    text = _read_private(path, "identity.launcher").strip()
+    text = read_private(path, "identity.launcher").strip()
     if not _SECRET.fullmatch(text):
         raise ConfigError(
             f"{path} is not one line of 32 to 256 printable characters.",
@@ -126,7 +128,7 @@ def load_es256_key(path: Path) -> Es256Key:
     Raises:
         ConfigError: missing, readable by others, not a regular file, or another kind of key.
     """
-    pem = _read_private(path, "keys.directory")
+    pem = read_private(path, "keys.directory")
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -154,16 +156,19 @@ def jwks_document(keys: Sequence[JsonWebKey]) -> dict[str, list[JsonWebKey]]:
     return {"keys": list(keys)}
 
 
-def _read_private(path: Path, pointer: str) -> bytes:
+def read_private(path: Path, pointer: str, *, remedy: str = _MADE_AT_A_START) -> bytes:
+    """Read a file that nobody but its account, and at most its group, can read.
+
+    Raises:
+        ConfigError: unreadable, readable by others, or no regular file.
+    """
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             data = file.read(MAX_KEY_BYTES + 1)
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be read ({error.strerror}). "
-            "Run `make setup`, or start `counterfoil serve --dev` once.",
-            pointer=pointer,
+            f"{path} cannot be read ({error.strerror}). {remedy}", pointer=pointer
         ) from error
     if not stat.S_ISREG(status.st_mode) or status.st_mode & _FORBIDDEN_MODE:
         raise ConfigError(f"others may use {path}. Run: chmod 600 {path}", pointer=pointer)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from counterfoil.core.saml import IdpMetadata, SamlAnswer
+from counterfoil.core.saml import Assertion, IdpMetadata, SamlAnswer, SealedAnswer
 from counterfoil.core.saml_login import PendingLogin
 from counterfoil.core.sources import VerifiedSource
 from counterfoil.ports import Once
@@ -29,18 +29,33 @@ class SamlReader(Protocol):
     """Reads SAML documents in the supervised child (DESIGN §5), signatures checked."""
 
     def answer(
-        self, data: bytes, keys: Mapping[str, Sequence[bytes]], *, deadline: float
-    ) -> SamlAnswer:
-        """What an identity provider signed.
+        self,
+        data: bytes,
+        keys: Mapping[str, Sequence[bytes]],
+        *,
+        opens: Collection[str] = (),
+        deadline: float,
+    ) -> SamlAnswer | SealedAnswer:
+        """What an identity provider signed, or its envelope and what has to be decrypted.
 
         Args:
             data: the document as it was posted.
             keys: by provider, the DER certificates of its signing keys.
+            opens: the providers whose assertions the caller can decrypt.
             deadline: a reading of `Clock.monotonic()`.
 
         Raises:
             SamlRefused: a rule is broken, or the child died of the document.
             IdentityUnavailable: it could not be read in time.
+        """
+
+    def assertion(
+        self, data: bytes, certificates: Sequence[bytes], *, deadline: float
+    ) -> Assertion:
+        """What was decrypted, which one of these DER certificates must have signed.
+
+        Raises:
+            SamlRefused, IdentityUnavailable: as `answer`.
         """
 
     def metadata(

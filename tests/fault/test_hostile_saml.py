@@ -17,6 +17,7 @@ import pytest
 
 from counterfoil.core.model import Subject
 from evidence import record
+from saml_cases.encrypted import decryption_lines
 from saml_cases.workshop import ALICE
 from saml_world import World, returned, saml_world
 from simulators.hostile_saml import HostileSaml
@@ -33,7 +34,8 @@ GROWTH_KIB = 40_000  # caches that fill once; 50,000 documents of 6 KB would be 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with saml_world(tmp_path_factory.mktemp("hostile-saml")) as made:
+    folder = tmp_path_factory.mktemp("hostile-saml")
+    with saml_world(folder, more=decryption_lines(folder)) as made:
         yield made
 
 

@@ -38,7 +38,9 @@ def reader() -> Iterator[XmlReader]:
 
 def ask(reader: XmlReader, name: str = "alice@example.test", seconds: float = 30.0) -> SamlAnswer:
     document = WORKSHOP.honest(name_id=name).encode()
-    return reader.answer(document, KEYS, deadline=time.monotonic() + seconds)
+    found = reader.answer(document, KEYS, deadline=time.monotonic() + seconds)
+    assert isinstance(found, SamlAnswer)
+    return found
 
 
 def name_of(answer: SamlAnswer) -> str:

@@ -1,7 +1,7 @@
 """A seeded stream of hostile SAML answers: honest ones changed at random, and rubbish.
 
-Documents change as bytes, as text and as trees, and the named attacks of `saml_cases` come
-again with further changes on top; so do base64, RelayState and the form around them.
+Documents change as bytes, as text and as trees, and the named attacks of `saml_cases`, the
+encrypted ones among them, come again with further changes on top; so do base64, RelayState and the form around them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from urllib.parse import quote_from_bytes
 
 from lxml import etree
 
-from saml_cases import meaning, parsing, signatures, wrapping
+from saml_cases import encrypted, meaning, parsing, signatures, wrapping
 from saml_cases.workshop import Recipe, Workshop
 
-_RECIPES: tuple[Recipe, ...] = tuple(
-    recipe
-    for table in (parsing, wrapping, signatures, meaning)
-    for name, (_, recipe) in table.DOCUMENTS.items()
-    if name not in {"too_large", "wide_tree", "deeper_than_the_parser"}  # slow to make
+_SLOW = {"too_large", "wide_tree", "deeper_than_the_parser", "huge", "wide_inside"}  # to make
+_RECIPES: tuple[Recipe, ...] = (
+    *(
+        recipe
+        for table in (parsing, wrapping, signatures, meaning, encrypted)
+        for name, (_, recipe) in table.DOCUMENTS.items()
+        if name not in _SLOW
+    ),
+    *encrypted.HONEST.values(),
 )
 _BYTES = (
     b"\x00", b"\xff", b"\xc0\x80", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"<", b">", b"&", b"]]>", b"<!--",

@@ -12,12 +12,18 @@ import secrets
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
 from lxml import etree
 
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
@@ -89,6 +95,22 @@ class Signing:
     @property
     def pem(self) -> str:
         return self.certificate.public_bytes(Encoding.PEM).decode()
+
+    def write(
+        self,
+        folder: Path,
+        name: str = "key",
+        *,
+        protection: KeySerializationEncryption | None = None,
+    ) -> tuple[Path, Path]:
+        """The key, for its account alone, and its certificate, as files."""
+        key, certificate = folder / f"{name}.pem", folder / f"{name}-certificate.pem"
+        key.touch()
+        key.chmod(0o600)
+        protection = protection or NoEncryption()
+        key.write_bytes(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection))
+        certificate.write_text(self.pem)
+        return key, certificate
 
     @property
     def text(self) -> str:

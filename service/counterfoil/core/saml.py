@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
@@ -115,6 +116,44 @@ class SamlAnswer:
 
     envelope: Envelope
     assertion: Assertion
+
+
+class ContentCipher(StrEnum):
+    """How an assertion may be encrypted: with a tag that tells whether it was changed."""
+
+    AES_128_GCM = "aes128-gcm"
+    AES_256_GCM = "aes256-gcm"
+
+
+class OaepHash(StrEnum):
+    """A hash of RSA-OAEP; of SHA-1 nothing is asked here that it cannot give."""
+
+    SHA_1 = "sha1"
+    SHA_256 = "sha256"
+    SHA_384 = "sha384"
+    SHA_512 = "sha512"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """An encrypted assertion (XML Encryption 1.1): AES-GCM under a key wrapped by RSA-OAEP.
+
+    `content` is the nonce of 12 bytes, the ciphertext and the tag of 16 (§5.2.4).
+    """
+
+    cipher: ContentCipher
+    digest: OaepHash
+    mask: OaepHash  # of MGF1
+    wrapped_key: bytes
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedAnswer:
+    """An answer whose assertion has still to be decrypted, and then verified by itself."""
+
+    envelope: Envelope
+    sealed: Sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

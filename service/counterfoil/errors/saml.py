@@ -33,8 +33,9 @@ class EncryptedAssertion(SamlRefused):
     code = "identity.saml_encrypted"
     title = "The identity provider encrypted its answer"
     solution = (
-        "The operator of the identity provider switches encryption of assertions off for this"
-        " service: TLS already protects them on their way."
+        "The operator of the identity provider switches encryption off for this service, as TLS"
+        " protects answers on their way; or the service's operator configures a"
+        " decryption_key_file, with which whole assertions can be encrypted."
     )
 
 

@@ -18,8 +18,10 @@
    h) an `AuthnStatement`, whose `SessionNotOnOrAfter` has not come. Skew: `leeway_seconds`.
 5. The request's ID and the assertion's ID are spent durably, once (`flows/saml_login.py`).
 6. The name is the whole text of a `NameID` of an allowed format, qualified by this provider
-   for this service, or of the one value of `subject_attribute`; groups are a list; nothing is
-   encrypted; a link in the place of groups refuses.
+   for this service, or of the one value of `subject_attribute`; groups are a list; a link in
+   the place of groups refuses. Nothing is encrypted but, where the entry has a key for it, the
+   Assertion as a whole, by AES-GCM and RSA-OAEP alone (`reading/saml_sealed.py`,
+   `saml_decryption.py`): rules 0 to 4 hold for what comes out, which its own signature covers.
 7. Every failure is one generic 401; which rule it was is in the log alone, and nothing of the
    document is in either.
 
@@ -29,7 +31,7 @@ Logins that start at the provider are refused (rule 4d): nobody asked for them.
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,12 +47,14 @@ from counterfoil.core.saml_login import (
 from counterfoil.core.saml_rules import Expected, read_login
 from counterfoil.errors import (
     ConfigError,
+    EncryptedAssertion,
     IdentityUnavailable,
     NotFound,
     SamlRefused,
     SamlRequestUnknown,
     UnknownKey,
 )
+from counterfoil.identity.saml_decryption import DecryptionKey, load_decryption_key
 from counterfoil.identity.saml_metadata import MetadataSource
 from counterfoil.identity.saml_request import (
     AuthnRequest,
@@ -71,6 +75,7 @@ class _Entry:
     provider: SamlProvider
     source: MetadataSource
     key: RequestKey | None
+    decryption: DecryptionKey | None
 
 
 class ServiceProvider:
@@ -84,7 +89,7 @@ class ServiceProvider:
         now, monotonic: the service's clock.
 
     Raises:
-        ConfigError: a key that signs requests cannot be used.
+        ConfigError: a key that signs requests or opens assertions cannot be used.
     """
 
     def __init__(
@@ -103,7 +108,12 @@ class ServiceProvider:
         self._leeway_seconds = config.leeway_seconds
         self._session_seconds = config.saml_session_seconds
         self._entries = [
-            _Entry(provider, MetadataSource(provider, reader, monotonic), _request_key(provider))
+            _Entry(
+                provider,
+                MetadataSource(provider, reader, monotonic),
+                _request_key(provider),
+                _decryption_key(provider),
+            )
             for provider in config.saml
         ]
 
@@ -167,6 +177,7 @@ class ServiceProvider:
                 acs_url=self._acs_url,
                 name_id_formats=entry.provider.name_id_formats,
                 key=entry.key,
+                encryption_certificate=_certificate(entry.decryption),
             )
             for entry in ([self._find(provider)[0]] if provider else self._entries)
         }
@@ -191,12 +202,28 @@ class ServiceProvider:
         except ValueError:
             raise SamlRefused("0", "the answer is not base64") from None
         try:
-            return self._reader.answer(data, self._keys(now), deadline=deadline)
+            return self._opened(data, now, deadline)
         except UnknownKey:
             # A provider that has just changed its key: look again, seldom, and try once more.
             if not [entry for entry in self._entries if entry.source.renewed()]:
                 raise
-            return self._reader.answer(data, self._keys(now), deadline=deadline)
+            return self._opened(data, now, deadline)
+
+    def _opened(self, data: bytes, now: float, deadline: float) -> SamlAnswer:
+        """Read an answer, and what is encrypted in it."""
+        entries = self._usable(now)
+        keys = {name: metadata.certificates for name, (_, metadata) in entries.items()}
+        opens = [name for name, (entry, _) in entries.items() if entry.decryption is not None]
+        answer = self._reader.answer(data, keys, opens=opens, deadline=deadline)
+        if isinstance(answer, SamlAnswer):
+            return answer
+        entry, metadata = entries[answer.envelope.issuer]
+        if entry.decryption is None:
+            raise EncryptedAssertion("6", "there is no key for it")
+        assertion = self._reader.assertion(
+            entry.decryption.open(answer.sealed), metadata.certificates, deadline=deadline
+        )
+        return SamlAnswer(envelope=answer.envelope, assertion=assertion)
 
     def _judge(
         self, answer: SamlAnswer, pending: PendingLogin, relay_state: str, now: float
@@ -236,13 +263,13 @@ class ServiceProvider:
             relay_state=relay_state,
         )
 
-    def _keys(self, now: float) -> dict[str, Sequence[bytes]]:
-        """The signing keys of every provider whose metadata can be had.
+    def _usable(self, now: float) -> dict[str, tuple[_Entry, IdpMetadata]]:
+        """The providers whose metadata can be had, by entity id.
 
         Raises:
             IdentityUnavailable: of none.
         """
-        found: dict[str, Sequence[bytes]] = {}
+        found: dict[str, tuple[_Entry, IdpMetadata]] = {}
         problem: IdentityUnavailable | None = None
         for entry in self._entries:
             try:
@@ -250,7 +277,7 @@ class ServiceProvider:
             except IdentityUnavailable as error:
                 problem = error
             else:
-                found[metadata.entity_id] = metadata.certificates
+                found[metadata.entity_id] = (entry, metadata)
         if not found:
             raise problem or NotFound
         return found
@@ -283,6 +310,16 @@ def _request_key(provider: SamlProvider) -> RequestKey | None:
     if provider.signing_key_file is None or provider.signing_certificate_file is None:
         return None
     return load_request_key(provider.signing_key_file, provider.signing_certificate_file)
+
+
+def _decryption_key(provider: SamlProvider) -> DecryptionKey | None:
+    if provider.decryption_key_file is None or provider.decryption_certificate_file is None:
+        return None
+    return load_decryption_key(provider.decryption_key_file, provider.decryption_certificate_file)
+
+
+def _certificate(key: DecryptionKey | None) -> bytes | None:
+    return None if key is None else key.certificate
 
 
 def _service(provider: SamlProvider, metadata: IdpMetadata) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from counterfoil.core.saml import POST, REDIRECT
 from counterfoil.core.times import rfc3339_second
 from counterfoil.errors import ConfigError
+from counterfoil.keys import read_private
 from counterfoil.ports_saml import SignOn
 
 _SAMLP: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
@@ -38,7 +40,18 @@ _SHA256: Final = "http://www.w3.org/2001/04/xmlenc#sha256"
 _RSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 _ECDSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 _MIN_RSA_BITS = 2_048
-_MAX_KEY_BYTES = 65_536
+_MAX_CERTIFICATE_BYTES = 65_536
+_KEY_REMEDY = "Write a PEM key that this account can read."
+# What `reading/saml_sealed.py` reads, the better first: a provider chooses from it.
+_METHODS: Final = "".join(
+    f'<md:EncryptionMethod Algorithm="http://www.w3.org/{name}"></md:EncryptionMethod>'
+    for name in (
+        "2009/xmlenc11#aes256-gcm",
+        "2009/xmlenc11#aes128-gcm",
+        "2009/xmlenc11#rsa-oaep",
+        "2001/04/xmlenc#rsa-oaep-mgf1p",
+    )
+)
 _HALF = 32  # bytes of r and of s on P-256
 
 
@@ -110,7 +123,7 @@ class AuthnRequest:
         return self.text(
             f'<ds:Signature xmlns:ds="{_DS}">{information("")}'
             f"<ds:SignatureValue>{value}</ds:SignatureValue>"
-            f"{_key_information(key)}</ds:Signature>"
+            f"{_key_information(key.certificate)}</ds:Signature>"
         )
 
     def sign_on(self, binding: str, relay_state: str, key: RequestKey | None) -> SignOn:
@@ -134,54 +147,74 @@ class AuthnRequest:
 
 
 def service_metadata(
-    *, entity_id: str, acs_url: str, name_id_formats: tuple[str, ...], key: RequestKey | None
+    *,
+    entity_id: str,
+    acs_url: str,
+    name_id_formats: tuple[str, ...],
+    key: RequestKey | None,
+    encryption_certificate: bytes | None = None,
 ) -> str:
     """This service's own metadata, for the provider's administrator (SAML metadata §2.4.4)."""
-    descriptor = f'<md:KeyDescriptor use="signing">{_key_information(key)}</md:KeyDescriptor>'
+    descriptors = "" if key is None else _descriptor("signing", key.certificate)
+    if encryption_certificate is not None:
+        descriptors += _descriptor("encryption", encryption_certificate, _METHODS)
     formats = "".join(f"<md:NameIDFormat>{name}</md:NameIDFormat>" for name in name_id_formats)
     namespaces = f'xmlns:md="{_MD}" xmlns:ds="{_DS}"'
     return (
         f"<md:EntityDescriptor {namespaces}{_attribute('entityID', entity_id)}>"
         f'<md:SPSSODescriptor AuthnRequestsSigned="{"false" if key is None else "true"}"'
         f' WantAssertionsSigned="true" protocolSupportEnumeration="{_SAMLP}">'
-        f"{'' if key is None else descriptor}{formats}"
+        f"{descriptors}{formats}"
         f'<md:AssertionConsumerService Binding="{POST}"{_attribute("Location", acs_url)}'
         ' index="0" isDefault="true"/></md:SPSSODescriptor></md:EntityDescriptor>\n'
     )
+
+
+def _descriptor(use: str, certificate: bytes, methods: str = "") -> str:
+    inner = f"{_key_information(certificate)}{methods}"
+    return f'<md:KeyDescriptor use="{use}">{inner}</md:KeyDescriptor>'
 
 
 def load_request_key(key_file: Path, certificate_file: Path) -> RequestKey:
     """Read the key that signs requests and its certificate.
 
     Raises:
-        ConfigError: unreadable, another kind of key, or the two do not belong together.
+        ConfigError: unreadable, readable by others, another kind of key, or the two do not
+            belong together.
     """
-    try:
-        key = load_pem_private_key(_read(key_file), password=None)
-        certificate = x509.load_pem_x509_certificate(_read(certificate_file))
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        detail = f"{key_file} and {certificate_file} are not a PEM key and its certificate."
-        raise ConfigError(f"{detail} Write both, without a password.") from error
+    key, certificate = read_key_pair(key_file, certificate_file)
     strong = isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _MIN_RSA_BITS
     curve = isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1)
     if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)) or not (
         strong or curve
     ):
         raise ConfigError(f"{key_file} is neither RSA of 2048 bits or more nor P-256.")
-    if certificate.public_key() != key.public_key():
-        raise ConfigError(f"{certificate_file} is not the certificate of {key_file}.")
     return RequestKey(key=key, certificate=certificate.public_bytes(Encoding.DER))
 
 
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_MAX_KEY_BYTES)
+def read_key_pair(
+    key_file: Path, certificate_file: Path
+) -> tuple[PrivateKeyTypes, x509.Certificate]:
+    """Read a private key, which only its account can read, and the certificate of it.
+
+    Raises:
+        ConfigError: unreadable, readable by others, or the two do not belong together.
+    """
+    pem = read_private(key_file, "identity.saml", remedy=_KEY_REMEDY)
+    try:
+        key = load_pem_private_key(pem, password=None)
+        with certificate_file.open("rb") as file:
+            certificate = x509.load_pem_x509_certificate(file.read(_MAX_CERTIFICATE_BYTES))
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        detail = f"{key_file} and {certificate_file} are not a PEM key and its certificate."
+        raise ConfigError(f"{detail} Write both, without a password.") from error
+    if certificate.public_key() != key.public_key():
+        raise ConfigError(f"{certificate_file} is not the certificate of {key_file}.")
+    return key, certificate
 
 
-def _key_information(key: RequestKey | None) -> str:
-    if key is None:
-        return ""
-    text = b64encode(key.certificate).decode()
+def _key_information(certificate: bytes) -> str:
+    text = b64encode(certificate).decode()
     inner = f"<ds:X509Data><ds:X509Certificate>{text}</ds:X509Certificate></ds:X509Data>"
     return f"<ds:KeyInfo>{inner}</ds:KeyInfo>"
 

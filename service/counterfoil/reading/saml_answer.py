@@ -3,11 +3,15 @@
 The document is looked at twice and never mixed: before the signature, its structure, which
 can only refuse; after it, the elements that signxml returned as signed. Of an answer whose
 assertion alone is signed, the envelope's own attributes are unsigned; they too only refuse.
+
+An encrypted assertion is read in two steps, for this process has no key: its envelope first,
+with what has to be decrypted; then, as a document of its own, what came out of it. That must
+carry the provider's own signature: a Response's covers what anybody may have encrypted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final
 
 from lxml import etree
@@ -21,11 +25,14 @@ from counterfoil.core.saml import (
     Envelope,
     NameId,
     SamlAnswer,
+    SealedAnswer,
 )
 from counterfoil.reading.saml_document import DS, SAML, SAMLP, Refused, elements, parse_document
+from counterfoil.reading.saml_sealed import read_sealed
 from counterfoil.reading.saml_signature import verified
 
 _VERSION: Final = "2.0"
+_SEALED: Final = f"{SAML}EncryptedAssertion"
 _OF_RESPONSE: Final = "./"
 _OF_ASSERTION: Final = f"./{SAML}Assertion/"
 _MAX_STATUSES: Final = 4  # a code and its refinement; the schema nests them without end
@@ -35,18 +42,22 @@ _AUDIENCES: Final = f"{SAML}AudienceRestriction"
 _KEPT_ANYWAY: Final = f"{SAML}OneTimeUse"
 
 
-def read_answer(data: bytes, keys: Mapping[str, Sequence[bytes]]) -> SamlAnswer:
+def read_answer(
+    data: bytes, keys: Mapping[str, Sequence[bytes]], opens: Container[str] = ()
+) -> SamlAnswer | SealedAnswer:
     """Read one answer.
 
     Args:
         data: the document as it was posted, decoded from base64.
         keys: by provider, the DER certificates of its signing keys, from its metadata.
+        opens: the providers that there is a key for to decrypt what they encrypted.
 
     Raises:
         Refused: one of the rules is broken.
     """
     root = parse_document(data)
-    assertion = _check_structure(root)
+    opened = (root.findtext(f"{SAML}Issuer") or "") in opens
+    assertion = _check_structure(root, encrypted_too=opened)
     own, inner = _check_places(root, assertion)
     # The issuer chooses the keys before anything is verified, and rule 4 holds the signed
     # assertion to the same one.
@@ -57,35 +68,68 @@ def read_answer(data: bytes, keys: Mapping[str, Sequence[bytes]]) -> SamlAnswer:
     signed_response: etree._Element | None = None
     if own is not None:
         signed_response = verified(root, own, certificates, location=_OF_RESPONSE)
+    envelope = root if signed_response is None else signed_response
+    if assertion.tag == _SEALED:
+        if inner is not None:
+            raise Refused("2", "a Signature beside what is encrypted")
+        return SealedAnswer(
+            envelope=_envelope(envelope, signed=signed_response is not None),
+            sealed=read_sealed(_one(envelope, "EncryptedAssertion")),
+        )
+    if signed_response is not None:
         signed_assertion = _one(signed_response, "Assertion")
     if inner is not None:
         signed_assertion = verified(root, inner, certificates, location=_OF_ASSERTION)
     if signed_assertion is None:
         raise Refused("2", "neither response nor assertion is signed")
-    envelope = root if signed_response is None else signed_response
     return SamlAnswer(
         envelope=_envelope(envelope, signed=signed_response is not None),
         assertion=_assertion(signed_assertion),
     )
 
 
-def _check_structure(root: etree._Element) -> etree._Element:
-    """Rule 1: a response that holds one assertion, its child; and nothing encrypted."""
+def read_assertion(data: bytes, certificates: Sequence[bytes]) -> Assertion:
+    """Read what an `EncryptedAssertion` held: one assertion, signed by its provider.
+
+    It is a document of its own, so nothing around it can lend it a namespace, an ID or a
+    signature.
+
+    Raises:
+        Refused: one of the rules is broken.
+    """
+    root = parse_document(data)
+    if root.tag != f"{SAML}Assertion" or root.get("Version") != _VERSION:
+        raise Refused("1", "what was encrypted is not an Assertion of SAML 2.0")
+    for element in elements(root):
+        name = etree.QName(element).localname
+        if name in _ENCRYPTED:
+            raise Refused("6", f"the encrypted assertion holds an {name}")
+        if name in {"Assertion", "Response"} and element is not root:
+            raise Refused("1", f"the encrypted assertion holds a second {name}")
+    own, _ = _check_places(root, root)
+    if own is None:
+        raise Refused("2", "what was encrypted is not signed")
+    return _assertion(verified(root, own, certificates, location="./"))
+
+
+def _check_structure(root: etree._Element, *, encrypted_too: bool) -> etree._Element:
+    """Rule 1: a response that holds one assertion, its child; and nothing that stays encrypted."""
     if root.tag != f"{SAMLP}Response" or root.get("Version") != _VERSION:
         raise Refused("1", "the root is not a SAML 2.0 Response")
     found = []
     for element in elements(root):
         name = etree.QName(element)
-        if name.localname in _ENCRYPTED:
+        if name.localname in _ENCRYPTED and not (encrypted_too and element.tag == _SEALED):
             raise Refused("6", f"the answer holds an {name.localname}", encrypted=True)
         # By local name in any namespace: a second assertion in whatever dress is an attack.
-        if name.localname == "Assertion":
+        if name.localname in {"Assertion", "EncryptedAssertion"}:
             found.append(element)
         if name.localname == "Response" and element is not root:
             raise Refused("1", "a second Response")
-    if len(found) != 1 or found[0].tag != f"{SAML}Assertion" or found[0].getparent() is not root:
+    wanted = {f"{SAML}Assertion", _SEALED}
+    if len(found) != 1 or found[0].tag not in wanted or found[0].getparent() is not root:
         raise Refused("1", "there is not exactly one Assertion as child of the Response")
-    if found[0].get("Version") != _VERSION:
+    if found[0].tag != _SEALED and found[0].get("Version") != _VERSION:
         raise Refused("1", "the Assertion is not of SAML 2.0")
     return found[0]
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from signxml.verifier import XMLVerifier
 
 from counterfoil.reading.confine import confine, shut
-from counterfoil.reading.saml_answer import read_answer
+from counterfoil.reading.saml_answer import read_answer, read_assertion
 from counterfoil.reading.saml_document import Refused
 from counterfoil.reading.saml_metadata import read_metadata
 from counterfoil.reading.wire import READY, Frames, Packed, WireError, frame
@@ -60,8 +60,10 @@ def read(request: Packed) -> Packed:
     """
     try:
         match request:
-            case ["answer", bytes(data), dict(keys)]:
-                return pack(read_answer(data, keys))
+            case ["answer", bytes(data), dict(keys), list(opens)]:
+                return pack(read_answer(data, keys, opens))
+            case ["assertion", bytes(data), list(certificates)]:
+                return pack(read_assertion(data, certificates))
             case ["metadata", bytes(data), (str() | None) as entity_id, list(trusted)]:
                 return pack(read_metadata(data, entity_id=entity_id, trusted=trusted))
     except Refused as refused:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, TypeVar
 
-from counterfoil.core.saml import IdpMetadata, SamlAnswer
+from counterfoil.core.saml import Assertion, IdpMetadata, SamlAnswer, SealedAnswer
 from counterfoil.errors import EncryptedAssertion, IdentityUnavailable, SamlRefused, UnknownKey
 from counterfoil.reading.framed import FramedChild
 from counterfoil.reading.wire import Packed, WireError, frame
-from counterfoil.reading.xml_wire import unpack_answer, unpack_metadata
+from counterfoil.reading.xml_wire import unpack_answer, unpack_assertion, unpack_metadata
 
 DOCUMENT_SECONDS: Final = 2.0
 """How long the child may read one document; a large one takes 20 ms."""
@@ -36,11 +36,23 @@ class XmlReader:
         self._closed = False
 
     def answer(
-        self, data: bytes, keys: Mapping[str, Sequence[bytes]], *, deadline: float
-    ) -> SamlAnswer:
+        self,
+        data: bytes,
+        keys: Mapping[str, Sequence[bytes]],
+        *,
+        opens: Collection[str] = (),
+        deadline: float,
+    ) -> SamlAnswer | SealedAnswer:
         """Read an identity provider's answer (`ports.SamlReader`)."""
         listed = {name: list(certificates) for name, certificates in keys.items()}
-        return self._ask(["answer", data, listed], unpack_answer, deadline)
+        return self._ask(["answer", data, listed, list(opens)], unpack_answer, deadline)
+
+    def assertion(
+        self, data: bytes, certificates: Sequence[bytes], *, deadline: float
+    ) -> Assertion:
+        """Read an assertion that was decrypted (`ports.SamlReader`)."""
+        request: Packed = ["assertion", data, list(certificates)]
+        return self._ask(request, unpack_assertion, deadline)
 
     def metadata(
         self, data: bytes, *, entity_id: str | None, trusted: Sequence[bytes], deadline: float

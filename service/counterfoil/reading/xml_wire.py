@@ -1,7 +1,9 @@
 """What a worker and its XML child say to each other, in the frames of `wire.py`.
 
-To the child: `["answer", document, {issuer: [certificate, …]}]` or
-`["metadata", document, entity id or None, [certificate, …]]`. Back: `["ok", {…}]`, or
+To the child: `["answer", document, {issuer: [certificate, …]}, [issuer, …]]`, the latter
+those whose encrypted assertions can be decrypted; `["assertion", document, [certificate, …]]`
+for what was decrypted; or `["metadata", document, entity id or None, [certificate, …]]`.
+Back: `["ok", {…}]`, `["sealed", {…}]` for an answer that has to be decrypted, or
 `["refused", rule, text, encrypted, unknown_key]`.
 """
 
@@ -15,44 +17,51 @@ from counterfoil.core.saml import (
     AuthnStatement,
     Conditions,
     Confirmation,
+    ContentCipher,
     Envelope,
     IdpMetadata,
     NameId,
+    OaepHash,
     SamlAnswer,
+    Sealed,
+    SealedAnswer,
     SignOnService,
 )
 from counterfoil.reading.wire import Packed, WireError
 
 
-def pack(value: SamlAnswer | IdpMetadata) -> Packed:
+def pack(value: SamlAnswer | SealedAnswer | Assertion | IdpMetadata) -> Packed:
     """A good answer of the child's."""
-    return ["ok", asdict(value)]
+    return ["sealed" if isinstance(value, SealedAnswer) else "ok", asdict(value)]
 
 
-def unpack_answer(packed: Packed) -> SamlAnswer:
-    """What an IdP signed, from the child.
+def unpack_answer(packed: Packed) -> SamlAnswer | SealedAnswer:
+    """What an IdP signed, or what has to be decrypted of it, from the child.
 
     Raises:
         WireError: something else.
     """
     try:
+        match packed:
+            case ["sealed", dict() as value]:
+                return _sealed(value)
         value = _value(packed)
-        envelope, assertion = value["envelope"], value["assertion"]
-        name_id, conditions = assertion.pop("name_id"), assertion.pop("conditions")
-        statuses = tuple(envelope.pop("statuses"))
-        return SamlAnswer(
-            envelope=Envelope(statuses=statuses, **envelope),
-            assertion=Assertion(
-                name_id=None if name_id is None else NameId(**name_id),
-                conditions=None if conditions is None else _conditions(conditions),
-                confirmations=tuple(Confirmation(**c) for c in assertion.pop("confirmations")),
-                statements=tuple(AuthnStatement(**s) for s in assertion.pop("statements")),
-                attributes={n: tuple(v) for n, v in assertion.pop("attributes").items()},
-                **assertion,
-            ),
-        )
+        assertion = _assertion(value["assertion"])
+        return SamlAnswer(envelope=_envelope(value["envelope"]), assertion=assertion)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise WireError("not an answer") from error
+
+
+def unpack_assertion(packed: Packed) -> Assertion:
+    """What an IdP signed and encrypted, from the child.
+
+    Raises:
+        WireError: something else.
+    """
+    try:
+        return _assertion(_value(packed))
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise WireError("not an assertion") from error
 
 
 def unpack_metadata(packed: Packed) -> IdpMetadata:
@@ -68,6 +77,35 @@ def unpack_metadata(packed: Packed) -> IdpMetadata:
         return IdpMetadata(services=services, certificates=certificates, **value)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise WireError("not metadata") from error
+
+
+def _sealed(value: dict[str, Any]) -> SealedAnswer:
+    sealed = value["sealed"]
+    return SealedAnswer(
+        envelope=_envelope(value["envelope"]),
+        sealed=Sealed(
+            cipher=ContentCipher(sealed.pop("cipher")),
+            digest=OaepHash(sealed.pop("digest")),
+            mask=OaepHash(sealed.pop("mask")),
+            **sealed,
+        ),
+    )
+
+
+def _envelope(value: dict[str, Any]) -> Envelope:
+    return Envelope(statuses=tuple(value.pop("statuses")), **value)
+
+
+def _assertion(value: dict[str, Any]) -> Assertion:
+    name_id, conditions = value.pop("name_id"), value.pop("conditions")
+    return Assertion(
+        name_id=None if name_id is None else NameId(**name_id),
+        conditions=None if conditions is None else _conditions(conditions),
+        confirmations=tuple(Confirmation(**c) for c in value.pop("confirmations")),
+        statements=tuple(AuthnStatement(**s) for s in value.pop("statements")),
+        attributes={n: tuple(v) for n, v in value.pop("attributes").items()},
+        **value,
+    )
 
 
 def _conditions(value: dict[str, Any]) -> Conditions:

@@ -12,9 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
-    Encoding,
     NoEncryption,
-    PrivateFormat,
 )
 from lxml import etree
 from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
@@ -152,10 +150,7 @@ def test_our_metadata_names_key_formats_and_address() -> None:
 
 def written(folder: Path, signing: Signing, *, password: bytes | None = None) -> tuple[Path, Path]:
     protection = NoEncryption() if password is None else BestAvailableEncryption(password)
-    pem = signing.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
-    (folder / "key.pem").write_bytes(pem)
-    (folder / "certificate.pem").write_text(signing.pem)
-    return folder / "key.pem", folder / "certificate.pem"
+    return signing.write(folder, protection=protection)
 
 
 def test_a_key_and_its_certificate_are_read(tmp_path: Path) -> None:
@@ -176,10 +171,14 @@ def test_a_certificate_of_another_key_is_refused(tmp_path: Path) -> None:
     certificate.write_text(KEYS["p-256"].pem)
     with pytest.raises(ConfigError, match="not the certificate"):
         load_request_key(key, certificate)
-    with pytest.raises(ConfigError):
+    certificate.chmod(0o600)
+    with pytest.raises(ConfigError, match="not a PEM key"):
         load_request_key(certificate, key)
     with pytest.raises(ConfigError):
         load_request_key(tmp_path / "missing.pem", certificate)
+    key.chmod(0o644)
+    with pytest.raises(ConfigError, match="others may use"):
+        load_request_key(key, certificate)
     with pytest.raises(ConfigError, match="password"):
         load_request_key(*written(tmp_path, KEYS["rsa"], password=b"x"))
 
@@ -226,7 +225,7 @@ def test_a_request_is_bound_to_its_provider_and_everything_that_was_asked(tmp_pa
 
 def test_requests_are_signed_where_a_key_is_configured(tmp_path: Path) -> None:
     written(tmp_path, KEYS["p-256"])
-    lines = 'signing_key_file = "key.pem"\nsigning_certificate_file = "certificate.pem"'
+    lines = 'signing_key_file = "key.pem"\nsigning_certificate_file = "key-certificate.pem"'
     with open_door(tmp_path, SamlIdp(KEYS["rsa"]), more=lines) as door:
         sign_on: SignOn = door.start()
         assert "&Signature=" in sign_on.location

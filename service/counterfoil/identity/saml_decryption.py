@@ -1,0 +1,85 @@
+"""Decrypts assertions: the one place where the decryption key is used.
+
+The key stays in this process: the child that parses what strangers send never has it. Whatever
+fails ends in one refusal, after the same work: a content key that could not be unwrapped is
+replaced by a random one, so that nobody learns from time or text at which step it was (RFC 3218
+§2.3.2, for RSA-OAEP against "A Chosen Ciphertext Attack on RSA-OAEP", CRYPTO 2001).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from counterfoil.core.saml import ContentCipher, OaepHash, Sealed
+from counterfoil.errors import ConfigError, SamlRefused
+from counterfoil.identity.saml_request import read_key_pair
+
+MIN_RSA_BITS, MAX_RSA_BITS = 2_048, 8_192
+_KEY_BYTES: Final = {ContentCipher.AES_128_GCM: 16, ContentCipher.AES_256_GCM: 32}
+_NONCE_BYTES: Final = 12  # XML Encryption 1.1 §5.2.4
+_HASHES: Final[dict[OaepHash, HashAlgorithm]] = {
+    OaepHash.SHA_1: SHA1(),  # noqa: S303 -- OAEP asks no collision resistance of it (RFC 8017 B.1)
+    OaepHash.SHA_256: SHA256(),
+    OaepHash.SHA_384: SHA384(),
+    OaepHash.SHA_512: SHA512(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecryptionKey:
+    """The key that opens assertions, and the certificate by which the provider knows it."""
+
+    key: rsa.RSAPrivateKey
+    certificate: bytes
+
+    def open(self, sealed: Sealed) -> bytes:
+        """Decrypt an assertion; who wrote it is not known by that.
+
+        Raises:
+            SamlRefused: it was not made with this key, or was changed since.
+        """
+        size = _KEY_BYTES[sealed.cipher]
+        padding = OAEP(MGF1(_HASHES[sealed.mask]), _HASHES[sealed.digest], None)
+        content_key = secrets.token_bytes(size)
+        try:
+            unwrapped = self.key.decrypt(sealed.wrapped_key, padding)
+        except ValueError:
+            unwrapped = b""
+        if len(unwrapped) == size:
+            content_key = unwrapped
+        nonce, content = sealed.content[:_NONCE_BYTES], sealed.content[_NONCE_BYTES:]
+        try:
+            return AESGCM(content_key).decrypt(nonce, content, None)
+        except (InvalidTag, ValueError):
+            raise SamlRefused("6", "the assertion cannot be decrypted") from None
+
+
+def load_decryption_key(key_file: Path, certificate_file: Path) -> DecryptionKey:
+    """Read the decryption key, which only its account can read, and its certificate.
+
+    Raises:
+        ConfigError: unreadable, readable by others, no RSA key of 2048 to 8192 bits, or the
+            two do not belong together.
+    """
+    key, certificate = read_key_pair(key_file, certificate_file)
+    if not isinstance(key, rsa.RSAPrivateKey) or not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+        raise ConfigError(
+            f"{key_file} is no RSA key of 2048 to 8192 bits. RSA-OAEP needs one.",
+            pointer="identity.saml.decryption_key_file",
+        )
+    return DecryptionKey(key=key, certificate=_der(certificate))
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
