@@ -26,6 +26,7 @@ from counterfoil.flows.authorize import AuthorizeFlow, Settings
 from counterfoil.flows.callers import LiveCallers
 from counterfoil.flows.outcome import OutcomeFlow
 from counterfoil.flows.prompts import RunPrompts
+from counterfoil.flows.search import SearchFlow
 from counterfoil.flows.trail import TrailFlow
 from counterfoil.http.approvals import approvals_blueprint
 from counterfoil.http.authorize import authorize_blueprint
@@ -135,7 +136,11 @@ def create_app(config: Config) -> LeanFlask:
     )
     app.register_blueprint(
         decisions_blueprint(
-            trail=trail, outcome=outcome, credentials=credentials, max_body_bytes=limit
+            trail=trail,
+            search=_search(config, adapters),
+            outcome=outcome,
+            credentials=credentials,
+            max_body_bytes=limit,
         )
     )
     app.register_blueprint(_approvals(config, adapters, credentials))
@@ -217,6 +222,17 @@ def build_catalog(config: Config) -> Catalog:
         resources=config.resources,
         checks=checks,
         fractions=frozenset(tool for tool, item in config.arguments.items() if item.fractions),
+    )
+
+
+def _search(config: Config, adapters: Adapters) -> SearchFlow:
+    return SearchFlow(
+        clock=adapters.clock,
+        ids=adapters.ids,
+        identity=adapters.identity,
+        ledger=adapters.ledger,
+        searches=adapters.ledger.slices,
+        ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
     )
 
 

@@ -136,6 +136,7 @@ ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
         call("POST", "/authorize/batch", {"actions": [SELECT]}),
         row(401, **every(AGENTS, 200)),
     ),
+    ("get", "/decisions"): (call("GET", "/decisions"), row(200, **every(AGENTS, 403), nobody=401)),
     ("get", "/decisions/{decision_id}"): (
         call("GET", "/decisions/{decision_id}"),
         row(404, **OWN_RUN_ONLY, person=200, auditor=200),

@@ -156,6 +156,22 @@ def _note_approval(ours: Side, run: Run, decision: dict[str, Any]) -> None:
     ours.digests[approval] = decision["action_digest"]
 
 
+def search(ours: Side, theirs: Side, pick: int) -> Any:
+    """All pages, by filters that both tenants' decisions meet; a foreign run finds nothing."""
+    auditor = ours.person("compliance")
+    if foreign := _chosen(theirs.runs, pick):
+        found = ours.deployment.call("GET", f"/decisions?run={foreign.id}", auditor)
+        assert found.json["decisions"] == []
+    own = _chosen(ours.runs, pick)
+    if own is None:
+        return None
+    _called.add(("get", "/decisions"))
+    answer = ours.deployment.call("GET", f"/decisions?run={own.id}&actor=coder", auditor)
+    shown = [item["decision_id"] for item in answer.json["decisions"]]
+    assert sorted(shown) == sorted({name for name, of in ours.decisions if of is own})
+    return answer
+
+
 def read_decision(ours: Side, theirs: Side, pick: int) -> Any:
     auditor = ours.person("compliance")
     if foreign := _chosen(theirs.decisions, pick):
@@ -260,6 +276,7 @@ OPERATIONS = {
     "renew": renew,
     "authorize": authorize,
     "batch": batch,
+    "search": search,
     "read": read_decision,
     "report": report,
     "list": list_approvals,

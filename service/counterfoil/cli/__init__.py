@@ -35,7 +35,8 @@ _COMMANDS: dict[str, str] = {
     "explain": "say what would be decided about an action, and why; records nothing",
     "resource": "take a snapshot of a resource, or find what everybody may do there",
     "revoke": "end a person's, an agent's, a run's or a token's rights, at once",
-    "trail": "show the whole story of one decision, or what observe mode let run",
+    "tail": "watch decisions, approvals and outcomes as they are recorded",
+    "trail": "show the whole story of one job, or what observe mode let run",
     "verify": "check a ledger, trusting nothing but its public key",
 }
 """Name → one line for `counterfoil --help`; the module is `counterfoil.cli.<name>`."""
@@ -55,6 +56,7 @@ first steps:
   counterfoil policy test                             run the policy's own tests
   counterfoil approvals list --sub bob --group database-admins
                                                       what waits for bob's answer
+  counterfoil tail                                    watch what is decided
   counterfoil trail dec_…                             what was asked, decided and done
   counterfoil verify                                  is the ledger whole?
 

@@ -1,4 +1,4 @@
-"""`counterfoil trail ID`: the whole story of one decision, opened on the server's side.
+"""`counterfoil trail ID|RUN|PROMPT`: the whole story of one job, opened on the server's side.
 
 Every record is checked against its receipt before it is told. What people, agents and
 commands said is printed with control characters escaped: a prompt must not be able to
@@ -11,18 +11,17 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
+from counterfoil.cli.book import open_book
+from counterfoil.cli.job import Job, headed, jobs_by_prompt, story_of
 from counterfoil.cli.observed import Observed, parse_since
 from counterfoil.cli.text import compact, items, members, opened, shown
 from counterfoil.config import find_config, load_config
 from counterfoil.core.model import JsonValue
 from counterfoil.core.response import receipt_json
-from counterfoil.ledger.keys import VERIFIER_KEY, load_master, read_verifier_key
-from counterfoil.ledger.reader import Reader
-from counterfoil.ledger.sealing import Master
 from counterfoil.ports import StoredEvent
 
 Line = tuple[str, str]
@@ -33,11 +32,18 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
     """Add `trail` to the command line."""
     parser = subparsers.add_parser(
         "trail",
-        help="show the whole story of one decision",
+        help="show the whole story of one job",
         description="Show who asked for what through which agent, what was decided and why,"
-        " what was granted and what happened. Needs the sealing key: runs beside the service.",
+        " what was granted and what happened, with the prompt on top. Needs the sealing key:"
+        " runs beside the service.",
     )
-    parser.add_argument("id", metavar="ID", nargs="?", help="the decision's id, dec_…")
+    parser.add_argument(
+        "id",
+        metavar="ID|RUN|PROMPT",
+        nargs="?",
+        help="a decision's id (dec_…), a run's, or words of a prompt in quotes: of several"
+        " jobs with such a prompt a list is printed",
+    )
     parser.add_argument(
         "--observed",
         action="store_true",
@@ -67,35 +73,59 @@ def run(args: argparse.Namespace) -> int:
         print("counterfoil trail: name one decision, or --observed [--since]", file=sys.stderr)
         return EXIT_USAGE
     config = load_config(find_config(args.config), os.environ)
-    keys = config.keys.directory
-    key = read_verifier_key(keys / VERIFIER_KEY)
-    reader = Reader(config.ledger.path, Master(load_master(keys, create=False)), lambda: key)
-    try:
-        tenants = [args.tenant] if args.tenant is not None else reader.tenants()
+    with open_book(config) as book:
+        tenants = book.tenants(args.tenant)
         if args.observed:
-            found = Observed.of(reader, tenants, since=args.since)
+            found = Observed.of(book.reader, tenants, since=args.since)
             print(json.dumps(found.as_json()) if args.json else found.as_text())
             return EXIT_GOOD
-        events = [event for tenant in tenants for event in reader.trail(tenant, args.id)]
-    finally:
-        reader.close()
-    if not events:
-        print(f"counterfoil trail: there is no decision {shown(args.id)}", file=sys.stderr)
+        job = story_of(book, tenants, args.id)
+        if job is None:
+            several = jobs_by_prompt(book, tenants, args.id)
+            if len(several) > 1:
+                return _list(several, as_json=args.json)
+            job = story_of(book, [several[0].tenant], several[0].name) if several else None
+    if job is None:
+        print(
+            "counterfoil trail: there is no decision, no run and no prompt with"
+            f" {shown(args.id)}\n  Look at what there is with: counterfoil tail --no-follow",
+            file=sys.stderr,
+        )
         return EXIT_FINDING
-    if args.json:
-        print(json.dumps({"decision_id": args.id, "events": [_json(event) for event in events]}))
-        return EXIT_GOOD
-    for number, event in enumerate(events):
-        print("\n" * bool(number) + _title(event))
-        for label, text in _story(event):
-            print(f"  {label:<{_LABEL_CHARACTERS}} {shown(text)}")
+    _tell(job, as_json=args.json)
     return EXIT_GOOD
+
+
+def _list(jobs: Sequence[Job], *, as_json: bool) -> int:
+    if as_json:
+        names = ("tenant", "name", "time", "person", "prompt")
+        listed = [{name: getattr(job, name) for name in names} for job in jobs]
+        print(json.dumps({"jobs": listed}))
+        return EXIT_GOOD
+    print(f"{len(jobs)} jobs have such a prompt; counterfoil trail RUN tells one:")
+    for job in jobs:
+        print(f"  {job.line()}")
+    return EXIT_GOOD
+
+
+def _tell(job: Job, *, as_json: bool) -> None:
+    if as_json:
+        told = [_json(event) for event in job.events]
+        of = "decision_id" if job.name.startswith("dec_") else "run"
+        print(json.dumps({of: job.name, "prompt": job.prompt, "events": told}))
+        return
+    print("\n".join(headed(job)))
+    for event in job.events:
+        print("\n" + _title(event))
+        for label, text in _story(event, prompt=job.prompt):
+            print(f"  {label:<{_LABEL_CHARACTERS}} {shown(text)}")
 
 
 def _json(event: StoredEvent) -> JsonValue:
     return {
         "event": event.kind,
         "event_id": event.event_id,
+        "decision_id": event.decision_id,
         "time": event.time,
         "index": event.index,
         **event.plain,
@@ -110,8 +140,10 @@ def _title(event: StoredEvent) -> str:
     return f"{event.time}  {event.kind}" + (f": {shown(str(effect))}{mode}" if effect else "")
 
 
-def _story(event: StoredEvent) -> Iterator[Line]:
+def _story(event: StoredEvent, *, prompt: str) -> Iterator[Line]:
     said = {name: opened(data) for name, data in event.payload.items()}
+    if said.get("prompt") == prompt:
+        said.pop("prompt")  # it stands on top
     yield from _who(said)
     yield from _what(said)
     decision = members(said.pop("decision", None))

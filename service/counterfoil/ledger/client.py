@@ -40,6 +40,7 @@ from counterfoil.ledger.sealing import (
     open_once,
     seal_event,
 )
+from counterfoil.ledger.slices import Slices
 from counterfoil.ledger.state_reader import StateReader
 from counterfoil.ports import Clock, Event, Health, Once, Recorded, StoredEvent
 
@@ -95,6 +96,7 @@ class LedgerClient:
         self._reader = Reader(database_path, self._master, self._receipt_key)
         self.states = StateReader(self._reader, self._master, clock)
         self.revocations = RevocationReader(self._reader, self._master, clock)
+        self.slices = Slices(self._reader, self._master)
         self._name: VerifierKey | None = None  # the ledger's prefix and public key
         self._waiting = 0
         self._lock = threading.Lock()  # owns `_waiting`

@@ -27,6 +27,11 @@ from counterfoil.ledger.sqlite_source import SqliteSource
 from counterfoil.ledger.states import stored_state
 from counterfoil.ports import StoredEvent, StoredState
 
+_AT = (
+    "SELECT e.idx, e.leaf, e.signature, p.sealed FROM entries e JOIN logs l ON l.log = e.log"
+    " LEFT JOIN payloads p ON p.seq = e.seq"
+    " WHERE l.tenant = ? AND e.idx = CAST(? AS BIGINT)"
+)
 _SCAN = (
     "SELECT e.idx, e.leaf, e.signature, p.sealed FROM entries e JOIN logs l ON l.log = e.log"
     " LEFT JOIN payloads p ON p.seq = e.seq"
@@ -115,10 +120,25 @@ class Reader:
         verify = Verifier(key)
         while rows := self._query(_SCAN, (tenant, str(after))):
             for row in rows:
-                fields = _leaf(row[1])
+                fields = leaf_fields(row[1])
                 if fields.get("event") == kind and str(fields.get("time")) >= since:
                     yield self._open(row, key, verify, tenant)
             after = int(str(rows[-1][0]))
+
+    def at(self, tenant: str, index: int) -> StoredEvent:
+        """The event at a place of a tenant's log.
+
+        Raises:
+            LedgerUnavailable, LedgerCorrupt: as `trail`; gone since it was passed.
+        """
+        rows = self.rows(_AT, tenant, str(index))
+        if not rows:
+            raise LedgerCorrupt(f"entry {index} is gone")
+        key = self._receipt_key()
+        event = self._open(rows[0], key, Verifier(key), tenant)
+        if event.index != index:
+            raise LedgerCorrupt(f"entry {index} stands elsewhere")
+        return event
 
     def marked(self, trail: str, *, after: int) -> list[Marked]:
         """The next entries of a trail in all tenants, in the order in which they came.
@@ -168,6 +188,15 @@ class Reader:
             return [stored_state(row) for row in self._query(sql, parameters)]
         except ValueError as error:
             raise LedgerCorrupt(str(error)) from error
+
+    def rows(self, sql: str, *parameters: str | bytes) -> list[tuple[object, ...]]:
+        """Rows of a query of this package, types unchecked.
+
+        Raises:
+            LedgerUnavailable: the file cannot be read.
+        """
+        sleep(0)
+        return self._query(sql, parameters)
 
     def version(self) -> tuple[object, ...]:
         """Differs from an earlier one after any commit: cheap enough to ask often.
@@ -250,8 +279,12 @@ def _marked(row: tuple[object, ...], key: VerifierKey, verify: Verifier) -> Mark
         raise LedgerCorrupt(f"an entry cannot be read: {error}") from error
 
 
-def _leaf(leaf: object) -> dict[str, object]:
-    """The fields of a leaf, to choose by; `_open` judges them."""
+def leaf_fields(leaf: object) -> dict[str, object]:
+    """The fields of a leaf, to choose by; `Reader.at` judges them.
+
+    Raises:
+        LedgerCorrupt: not a JSON object.
+    """
     try:
         fields = orjson.loads(leaf) if isinstance(leaf, bytes) else None
     except ValueError:

@@ -1,0 +1,51 @@
+"""The events of reading: who read or exported what was said, and by which question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from counterfoil.core.canonical import canonical_bytes
+from counterfoil.core.case import caller_json
+from counterfoil.core.model import Caller, JsonObject
+from counterfoil.ports import Event
+
+READ = "record_read"
+
+
+def record_read(
+    caller: Caller,
+    *,
+    via: str,
+    decisions: Sequence[str],
+    query: JsonObject,
+    about: str | None = None,
+    event_id: str,
+    now: float,
+) -> Event:
+    """A person read decisions, opened. Sealed under the reader's own key, as what they did.
+
+    It stands outside the trails of those decisions: an agent that reads its own learns
+    nothing of its auditors.
+
+    Args:
+        caller: who read.
+        via: `search` or `trail`.
+        decisions: what was shown; none is an answer too.
+        query: the filters but for a person: whom it asked about is no word of the reader's,
+            and must go with that person.
+        about: the data key of that person.
+        event_id: a fresh id.
+        now: seconds since the epoch.
+    """
+    return Event(
+        kind=READ,
+        event_id=event_id,
+        time=now,
+        tenant=caller.tenant,
+        subject=(caller.subject.issuer, caller.subject.sub),
+        plain={"via": via, "decisions": list(decisions), "about": about},
+        payload={
+            "reader": canonical_bytes(caller_json(caller)),
+            "query": canonical_bytes(query),
+        },
+    )
