@@ -37,6 +37,7 @@ _COMMANDS: dict[str, str] = {
     "revoke": "end a person's, an agent's, a run's or a token's rights, at once",
     "tail": "watch decisions, approvals and outcomes as they are recorded",
     "trail": "show the whole story of one job, or what observe mode let run",
+    "prove": "make one file that proves one record, and shows no more than you choose",
     "verify": "check a ledger, trusting nothing but its public key",
 }
 """Name → one line for `counterfoil --help`; the module is `counterfoil.cli.<name>`."""

@@ -74,7 +74,7 @@ def parse_verifier_key(text: str) -> VerifierKey:
     parts = text.strip().split("+", 2)
     if len(parts) != 3 or not _NAME.fullmatch(parts[0]):  # noqa: PLR2004 (name+hash+key)
         raise InvalidNote("a verifier key has the form name+hash+base64")
-    data = _base64(parts[2])
+    data = base64_bytes(parts[2])
     key = VerifierKey(parts[0], data[1:])
     if data[:1] != ED25519 or len(key.public) != 32:  # noqa: PLR2004 (RFC 8032 §5.1.5)
         raise InvalidNote("the verifier key is not an Ed25519 key")
@@ -153,7 +153,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
         raise InvalidNote("a checkpoint is origin, size and root, a line each")
     if not _SIZE.fullmatch(lines[1]):
         raise InvalidNote("the checkpoint's size is not a number")
-    root = _base64(lines[2])
+    root = base64_bytes(lines[2])
     if len(root) != HASH_BYTES:
         raise InvalidNote("the checkpoint's root is not 32 bytes")
     return Checkpoint(lines[0], int(lines[1]), root)
@@ -183,14 +183,14 @@ def _split_note(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
         name, space, encoded = line.removeprefix("— ").partition(" ")
         if not line.startswith("— ") or not space or not _NAME.fullmatch(name):
             raise InvalidNote("a signature line of the note is malformed")
-        data = _base64(encoded)
+        data = base64_bytes(encoded)
         if len(data) <= KEY_ID_BYTES:
             raise InvalidNote("a signature of the note is too short")
         signatures.append((name, data))
     return body + "\n", signatures
 
 
-def _base64(text: str) -> bytes:
+def base64_bytes(text: str) -> bytes:
     """Standard base64 in its only spelling: a second one would be an unseen change."""
     try:
         data = b64decode(text, validate=True)

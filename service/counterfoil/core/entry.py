@@ -20,7 +20,7 @@ from counterfoil.core.checkpoint import MAX_TENANT_CHARACTERS
 from counterfoil.core.model import JsonObject, JsonValue
 
 LEAF_VERSION = 1
-MAX_LEAF_BYTES = 65_536  # codes and ids only; a larger one is a mistake of ours
+MAX_LEAF_BYTES = 65_535  # codes and ids only; what an entry bundle can hold (c2sp.org/tlog-tiles)
 MAX_INTEGER = 2**53 - 1  # RFC 7493 §2.2: any reader of the leaf sees the same number
 SALT_BYTES = 32
 COMMITMENT_DOMAIN = b"counterfoil/commitment/v1\n"

@@ -135,7 +135,7 @@ class Spending:
         plain = leaf["plain"]
         if not isinstance(plain, dict) or "approval" not in plain:
             return None
-        if leaf["event"] == "decided" and plain.get("effect") == _ALLOW:
+        if allows(leaf, plain["approval"]):
             pair = (str(plain["approval"]), str(leaf["decision_id"]))
             self.due[pair] = str(leaf["event_id"])
         elif leaf["event"] == "approval_spent":
@@ -143,6 +143,17 @@ class Spending:
             if self.due.pop(pair, None) is None:
                 return "an approval is spent for a decision that it did not allow"
         return None
+
+
+def allows(leaf: JsonObject, approval: JsonValue) -> bool:
+    """Whether this is a decision that this approval allowed."""
+    plain = leaf["plain"]
+    return (
+        leaf["event"] == "decided"
+        and isinstance(plain, dict)
+        and plain.get("effect") == _ALLOW
+        and plain.get("approval") == approval
+    )
 
 
 def _moment(value: JsonValue) -> str:

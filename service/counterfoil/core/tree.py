@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TypeAlias
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 _sha256 = hashlib.sha256
+
+Range: TypeAlias = "tuple[int, int]"
+"""Leaves from the first number up to the second, which is not in it."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -68,10 +72,7 @@ class Frontier:
         """The Merkle tree hash of all leaves so far."""
         if not self.hashes:
             return EMPTY_ROOT
-        root = self.hashes[-1]
-        for left in reversed(self.hashes[:-1]):
-            root = node_hash(left, root)
-        return root
+        return join(self.hashes)
 
 
 def root_of(hashed_leaves: Sequence[bytes]) -> bytes:
@@ -88,15 +89,7 @@ def inclusion_proof(hashed_leaves: Sequence[bytes], index: int) -> list[bytes]:
     Raises:
         ValueError: when the index is not in the tree.
     """
-    if not 0 <= index < len(hashed_leaves):
-        raise ValueError("the index is outside the tree")
-    if len(hashed_leaves) == 1:
-        return []
-    split = _split(len(hashed_leaves))
-    left, right = hashed_leaves[:split], hashed_leaves[split:]
-    if index < split:
-        return [*inclusion_proof(left, index), root_of(right)]
-    return [*inclusion_proof(right, index - split), root_of(left)]
+    return [_mth(hashed_leaves, *part) for part in inclusion_ranges(index, len(hashed_leaves))]
 
 
 def consistency_proof(hashed_leaves: Sequence[bytes], old_size: int) -> list[bytes]:
@@ -105,11 +98,73 @@ def consistency_proof(hashed_leaves: Sequence[bytes], old_size: int) -> list[byt
     Raises:
         ValueError: when the old size is larger than the tree.
     """
-    if not 0 <= old_size <= len(hashed_leaves):
+    return [_mth(hashed_leaves, *part) for part in consistency_ranges(old_size, len(hashed_leaves))]
+
+
+def inclusion_ranges(index: int, size: int) -> list[Range]:
+    """Whose roots an inclusion proof consists of: ranges of leaves, leaf side first.
+
+    Raises:
+        ValueError: when the index is not in the tree.
+    """
+    if not 0 <= index < size:
+        raise ValueError("the index is outside the tree")
+    start, end, found = 0, size, []
+    while end - start > 1:
+        split = start + _split(end - start)
+        if index < split:
+            found.append((split, end))
+            end = split
+        else:
+            found.append((start, split))
+            start = split
+    return found[::-1]
+
+
+def consistency_ranges(old_size: int, size: int) -> list[Range]:
+    """Whose roots a consistency proof consists of, in the proof's order.
+
+    Raises:
+        ValueError: when the old size is larger than the tree.
+    """
+    if not 0 <= old_size <= size:
         raise ValueError("the old tree is larger than the new one")
-    if old_size == 0:
-        return []
-    return _subproof(hashed_leaves, old_size, whole=True)
+    start, end, found = 0, size, list[Range]()
+    while 0 < old_size < end:
+        split = start + _split(end - start)
+        if old_size <= split:
+            found.append((split, end))
+            end = split
+        else:
+            found.append((start, split))
+            start = split
+    if start and old_size:  # RFC 9162: the first node is left out where the old tree is itself one
+        found.append((start, end))
+    return found[::-1]
+
+
+def perfect_ranges(start: int, end: int) -> list[Range]:
+    """A range of a proof as perfect subtrees, left to right; `start` is aligned (RFC 9162 §2.1.1).
+
+    Raises:
+        ValueError: an empty range.
+    """
+    if start >= end:
+        raise ValueError("the range is empty")
+    found = []
+    while start < end:
+        width = 1 << (end - start).bit_length() - 1
+        found.append((start, start + width))
+        start += width
+    return found
+
+
+def join(roots: Sequence[bytes]) -> bytes:
+    """The root over the roots of `perfect_ranges`, right side first joined."""
+    root = roots[-1]
+    for left in reversed(roots[:-1]):
+        root = node_hash(left, root)
+    return root
 
 
 def root_from_inclusion(hashed_leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
@@ -168,14 +223,8 @@ def is_consistent(
     return last == 0 and old == old_root and new == new_root  # step 6
 
 
-def _subproof(hashed_leaves: Sequence[bytes], old_size: int, *, whole: bool) -> list[bytes]:
-    if old_size == len(hashed_leaves):
-        return [] if whole else [root_of(hashed_leaves)]
-    split = _split(len(hashed_leaves))
-    left, right = hashed_leaves[:split], hashed_leaves[split:]
-    if old_size <= split:
-        return [*_subproof(left, old_size, whole=whole), root_of(right)]
-    return [*_subproof(right, old_size - split, whole=False), root_of(left)]
+def _mth(hashed_leaves: Sequence[bytes], start: int, end: int) -> bytes:
+    return root_of(hashed_leaves[start:end])
 
 
 def _split(size: int) -> int:

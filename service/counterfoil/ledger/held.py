@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from counterfoil.core.entry import ID, ORIGIN, from_b64url, receipt_message
 from counterfoil.core.model import Receipt
 from counterfoil.ledger.keys import Verifier
 
+_BETWEEN = re.compile("(?<=\n)\n(?!— )".encode())
+
 
 class InvalidEvidence(ValueError):
     """The held file itself is not signed by this key: it says nothing about the ledger."""
@@ -29,6 +32,7 @@ class Held:
     checkpoints: dict[str, list[Checkpoint]] = field(default_factory=dict)
     receipts: dict[str, dict[str, str]] = field(default_factory=dict)  # origin → event → hash
     contradictions: list[tuple[str, str]] = field(default_factory=list)  # two hashes, both signed
+    checked: dict[str, int] = field(default_factory=dict)  # origin → size that was verified before
 
     def origins(self) -> set[str]:
         """Every log that some of it is about."""
@@ -49,11 +53,7 @@ def read_held(notes: Sequence[bytes], receipts: Sequence[bytes], key: VerifierKe
     """
     held, verify = Held(), Verifier(key)
     for note in notes:
-        try:
-            named = _named(key, note_origin(note))
-            checkpoint = open_checkpoint(note, named, verify)
-        except InvalidNote as error:
-            raise InvalidEvidence(f"a held checkpoint: {error}") from error
+        checkpoint = read_note(note, key, verify)
         held.checkpoints.setdefault(checkpoint.origin, []).append(checkpoint)
     for data in receipts:
         for receipt in _receipts_in(data):
@@ -64,6 +64,32 @@ def read_held(notes: Sequence[bytes], receipts: Sequence[bytes], key: VerifierKe
     for checkpoints in held.checkpoints.values():
         checkpoints.sort(key=lambda checkpoint: checkpoint.size)
     return held
+
+
+def read_note(note: bytes, key: VerifierKey, verify: Verifier) -> Checkpoint:
+    """A checkpoint of one of this ledger's logs.
+
+    Raises:
+        InvalidEvidence: it is not signed by this key.
+    """
+    try:
+        return open_checkpoint(note, _named(key, note_origin(note)), verify)
+    except InvalidNote as error:
+        raise InvalidEvidence(f"a held checkpoint: {error}") from error
+
+
+def add_checked(held: Held, checked: Sequence[Checkpoint]) -> None:
+    """Take checkpoints below which everything was verified before; they are held like others."""
+    for checkpoint in checked:
+        held.checkpoints.setdefault(checkpoint.origin, []).append(checkpoint)
+        held.checkpoints[checkpoint.origin].sort(key=lambda item: item.size)
+        sizes = (checkpoint.size, held.checked.get(checkpoint.origin, 0))
+        held.checked[checkpoint.origin] = max(sizes)
+
+
+def split_notes(data: bytes) -> list[bytes]:
+    """The notes of a file that holds one or many, an empty line between them."""
+    return [note if note.endswith(b"\n") else note + b"\n" for note in _BETWEEN.split(data)]
 
 
 def _named(key: VerifierKey, origin: str) -> VerifierKey:

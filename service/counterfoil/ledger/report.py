@@ -29,6 +29,7 @@ class Report:
     logs: list[Checkpoint] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     found: int = 0
+    reached: dict[str, Checkpoint] = field(default_factory=dict)  # whole up to here, for a resume
     skewed: int = 0
     first_skew: str = ""
 

@@ -199,13 +199,25 @@ def open_payload(
     Raises:
         LedgerCorrupt: a blob was edited or moved, or is not what was committed.
     """
+    opened = open_fields(key, blobs, commitments, place)
+    return {field: data for field, (_, data) in opened.items()}
+
+
+def open_fields(
+    key: DataKey, blobs: Mapping[str, bytes], commitments: Mapping[str, str], place: tuple[str, str]
+) -> dict[str, tuple[bytes, bytes]]:
+    """Each field's salt, which binds it to its commitment, and exact bytes.
+
+    Raises:
+        LedgerCorrupt: as `open_payload`.
+    """
     opened = {}
     for field, blob in blobs.items():
         content = _open(key.cipher, blob, sealing_context(*place, field))
         salt, data = content[:SALT_BYTES], content[SALT_BYTES:]
         if b64url(commitment(salt, field, data)) != commitments.get(field):
             raise LedgerCorrupt(f"{place[1]}: the field {field} is not what was committed")
-        opened[field] = data
+        opened[field] = (salt, data)
     return opened
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from counterfoil.core.lifecycle import KINDS, Spending, Trail
+from counterfoil.core.lifecycle import KINDS, Spending, Trail, allows
 from counterfoil.core.model import JsonObject
 from counterfoil.core.times import seconds_of
 
@@ -38,7 +38,21 @@ class Stories:
             problem = "the event belongs to no trail"
             if isinstance(name, str):
                 problem = self._trail(name, index).step(leaf)
-        return problem or self._spending.step(leaf)
+        return problem or self._spent(leaf, index)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is open here: what comes next can be judged without what was."""
+        return not self._spending.due
+
+    def _spent(self, leaf: JsonObject, index: int) -> str | None:
+        problem = self._spending.step(leaf)
+        plain = leaf["plain"]
+        if problem is None or not isinstance(plain, dict):
+            return problem
+        # Its other half may lie before the place where this check began.
+        granting = self._earlier(str(plain.get("granting_decision")), index)
+        return None if any(allows(item, plain.get("approval")) for item in granting) else problem
 
     def unspent(self) -> list[tuple[str, str]]:
         """At the end: (event id, approval) of every allow whose approval was never spent."""

@@ -18,10 +18,10 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from counterfoil.core.checkpoint import VerifierKey, log_origin
+from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.evidence import LogName
-from counterfoil.ledger.held import Held, read_held
+from counterfoil.ledger.held import Held, add_checked, read_held
 from counterfoil.ledger.keys import Verifier
 from counterfoil.ledger.log_check import DataKeys, LogCheck, LogRow
 from counterfoil.ledger.port import Database
@@ -48,6 +48,8 @@ def verify_ledger(
     *,
     notes: Sequence[bytes] = (),
     receipts: Sequence[bytes] = (),
+    checked: Sequence[Checkpoint] = (),
+    report: Report | None = None,
     progress: Progress = lambda _done, _total: None,
 ) -> Report:
     """Check the file; what is wrong with it is in the report.
@@ -57,6 +59,9 @@ def verify_ledger(
         key: its public key, named by its origin prefix (`receipt.pub`).
         notes: signed checkpoints that were held elsewhere.
         receipts: receipts that were held elsewhere, as JSON.
+        checked: checkpoints below which all was verified before, taken as true: of what lies
+            below only the hashes are computed again, which any change of a record still shows.
+        report: is filled and returned; a caller who has it can look while the check runs.
         progress: called with (records done, records in all).
 
     Raises:
@@ -64,7 +69,8 @@ def verify_ledger(
         OSError: the file cannot be read at all.
     """
     held = read_held(notes, receipts, key)
-    report = Report(key.name)
+    add_checked(held, checked)
+    report = report if report is not None else Report(key.name)
     with path.open("rb"):
         pass  # an OSError that says why, where SQLite would say "unable to open"
     try:
