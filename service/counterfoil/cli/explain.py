@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,13 @@ import orjson
 from counterfoil.app import build_catalog, build_catalogues
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.explain_because import because_json
+from counterfoil.cli.explain_decision import (
+    Recorded,
+    decision_json,
+    decision_text,
+    is_decision_id,
+    recorded_decision,
+)
 from counterfoil.cli.explain_text import printed
 from counterfoil.cli.explain_token import explain_token
 from counterfoil.cli.explain_why import Asking
@@ -70,6 +78,7 @@ _EPILOG = """\
 examples:
   counterfoil explain --arguments '{"database": "orders", "sql": "SELECT id FROM public.invoices"}'
   counterfoil explain change.sql --arguments '{"database": "orders"}'
+  counterfoil explain dec_01KB…                a recorded decision, and whether today's would differ
   counterfoil explain token FILE               which rule refuses a token, and why; - for stdin
   counterfoil explain --lines corpus.jsonl     one JSON object {tool, arguments} a line, one out
 
@@ -86,7 +95,12 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", nargs="?", metavar="FILE", help="the command's text; - for stdin")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="the command's text; - for stdin; or a recorded decision's id, dec_…",
+    )
     parser.add_argument(
         "token", nargs="?", metavar="TOKEN-FILE", help="after the word `token`: explain this token"
     )
@@ -127,31 +141,58 @@ def run(args: argparse.Namespace) -> int:
     if problem:
         print(f"counterfoil explain: {problem}", file=sys.stderr)
         return EXIT_USAGE
+    recorded = None
+    if is_decision_id(args.file):
+        recorded = recorded_decision(config, args.file)
+        if recorded is None:
+            print(f"counterfoil explain: there is no decision {args.file}", file=sys.stderr)
+            return EXIT_FINDING
+    with asking_of(config, recorded.caller if recorded else _caller(config, args)) as asking:
+        if recorded is not None:
+            _decision(recorded, asking, args)
+            return EXIT_GOOD
+        explainer = _Explainer(
+            flow=asking.flow,
+            schemas=SchemaRegistry.load(packaged("schemas")),
+            max_bytes=config.server.max_body_bytes,
+            caller=asking.caller,
+        )
+        if args.lines is not None:
+            return _lines(explainer, asking if args.why else None, args)
+        return _one(explainer, asking, config, args)
+
+
+@contextmanager
+def asking_of(config: Config, caller: Caller) -> Iterator[Asking]:
+    """The service's own tools, readers and policy, run here until the block ends.
+
+    Raises:
+        ConfigError: the configuration or the policy cannot be used.
+    """
     # The reader's children are tied to this thread, and OPA is started before any other runs.
     with local_opa(config.policy, config.server.run_directory / CACHE_FOLDER) as local:
         reader = ReaderPool(catalogues=build_catalogues(config, SystemClock()))
         try:
-            explainer = _Explainer(
-                flow=ExplainFlow(
-                    clock=SystemClock(),
-                    ids=RandomIds(),
-                    catalog=build_catalog(config),
-                    interpreter=reader,
-                    policy=local.engine,
-                    policy_timeout_seconds=_POLICY_SECONDS,
-                    grant_terms=GrantTerms(issuer=config.grant.issuer),
-                ),
-                schemas=SchemaRegistry.load(packaged("schemas")),
-                max_bytes=config.server.max_body_bytes,
-                caller=_caller(config, args),
+            flow = ExplainFlow(
+                clock=SystemClock(),
+                ids=RandomIds(),
+                catalog=build_catalog(config),
+                interpreter=reader,
+                policy=local.engine,
+                policy_timeout_seconds=_POLICY_SECONDS,
+                grant_terms=GrantTerms(issuer=config.grant.issuer),
             )
             copy = PolicyCopy(local.bundle, config.policy.entrypoint, OpaTool(find_opa()))
-            asking = Asking(explainer.flow, copy, explainer.caller)
-            if args.lines is not None:
-                return _lines(explainer, asking if args.why else None, args)
-            return _one(explainer, asking, config, args)
+            yield Asking(flow, copy, caller)
         finally:
             reader.close()
+
+
+def _decision(recorded: Recorded, asking: Asking, args: argparse.Namespace) -> None:
+    if args.json:
+        print(orjson.dumps(decision_json(recorded, asking)).decode())
+    else:
+        print(decision_text(recorded, asking, colour=sys.stdout.isatty()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +258,8 @@ def _misuse(args: argparse.Namespace) -> str | None:
         return "--lines takes tool and arguments from its file alone."
     if args.lines is None and args.file is None and args.arguments is None:
         return "name a FILE, --arguments or --lines."
+    if is_decision_id(args.file) and (args.arguments or args.sub or args.group or args.agent):
+        return "a recorded decision has its own arguments, person and agent."
     return None
 
 

@@ -9,7 +9,7 @@ from counterfoil.cli.explain_because import because_lines
 from counterfoil.cli.explain_why import Why
 from counterfoil.cli.text import compact, items, members, shown
 from counterfoil.core.explanation import command_text, explanation_json
-from counterfoil.core.model import JsonValue
+from counterfoil.core.model import JsonObject, JsonValue
 from counterfoil.flows.explain import Explained
 
 _RESET: Final = "\x1b[0m"
@@ -23,18 +23,26 @@ Span = tuple[int, int]
 def printed(item: Explained, why: Why, *, colour: bool) -> str:
     """Everything about one action, ready to print; control characters are escaped."""
     value = explanation_json(item.case, item.decision, details=True)
-    paint = _Paint(colour)
-    lines = list(_marked(command_text(item.case), value, paint))
-    effect = str(value["effect"])
-    lines += ["", paint.text(effect, _COLOURS.get(effect, ""))]
-    for reason in map(members, items(value["reasons"])):
-        lines.append(f"  {reason['code']}: {reason['title']}")
-        if reason.get("details"):
-            lines.append(f"    {shown(compact(reason['details']))}")
-        if reason.get("solution"):
-            lines.append(f"    → {reason['solution']}")
-    lines += ["", *because_lines(why)]
+    lines = [
+        *marked(command_text(item.case), value, colour=colour),
+        *reasons_of(value, colour=colour),
+        "",
+        *because_lines(why),
+    ]
     return "\n".join(lines)
+
+
+def reasons_of(value: JsonObject, *, colour: bool) -> Iterator[str]:
+    """The effect and each reason, with its way on; begins with an empty line."""
+    effect = str(value["effect"])
+    yield ""
+    yield _Paint(colour).text(effect, _COLOURS.get(effect, ""))
+    for reason in map(members, items(value["reasons"])):
+        yield f"  {reason['code']}: {reason['title']}"
+        if reason.get("details"):
+            yield f"    {shown(compact(reason['details']))}"
+        if reason.get("solution"):
+            yield f"    → {reason['solution']}"
 
 
 class _Paint:
@@ -45,18 +53,19 @@ class _Paint:
         return f"{code}{text}{_RESET}" if self._colour and code else text
 
 
-def _marked(text: str, value: dict[str, JsonValue], paint: _Paint) -> Iterator[str]:
+def marked(text: str, value: JsonObject, *, colour: bool) -> Iterator[str]:
     """The command, then its operations (or doubts), each with the part that causes it."""
+    paint = _Paint(colour)
     operations = [members(item) for item in items(value["operations"])]
     doubts = [members(item) for item in items(value["uncertain"])]
-    spans = [_span(item) for item in (*operations, *doubts)]
+    spans = [_span(item, text) for item in (*operations, *doubts)]
     yield _painted(text, spans, paint, _DOUBT if doubts else _MARK)
     needed = _by_operation(items(value["required"]))
     for number, item in enumerate(operations):
-        yield f"{number + 1:>3}  {_operation(item)}   {_quote(text, _span(item))}"
+        yield f"{number + 1:>3}  {_operation(item)}   {_quote(text, _span(item, text))}"
         yield from (f"       needs {right}" for right in needed.get(number, []))
     for item in doubts:
-        yield f"  ?  {item['code']}   {_quote(text, _span(item))}"
+        yield f"  ?  {item['code']}   {_quote(text, _span(item, text))}"
 
 
 def _painted(text: str, spans: Sequence[Span], paint: _Paint, code: str) -> str:
@@ -100,8 +109,9 @@ def _by_operation(required: Sequence[JsonValue]) -> dict[int, list[str]]:
     return found
 
 
-def _span(item: dict[str, JsonValue]) -> Span:
-    span = items(item["span"])
+def _span(item: dict[str, JsonValue], text: str) -> Span:
+    """The part that causes it; the whole text where none is named."""
+    span = items(item.get("span", [0, len(text)]))
     start, end = (number if isinstance(number, int) else 0 for number in span)
     return start, end
 
