@@ -209,6 +209,15 @@ def test_a_stop_waits_for_no_idle_connection() -> None:
     assert not processes.alive(worker)
 
 
+def test_a_stop_while_an_answer_leaves_does_not_wait_for_the_next_request() -> None:
+    with echo_service(keepalive=600) as (port, _pid):
+        idle = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        idle.request("GET", "/stop")
+        worker = json.loads(idle.getresponse().read())["pid"]
+        processes.eventually(lambda: not processes.alive(worker), "the stopped worker is gone")
+    idle.close()
+
+
 def test_a_killed_worker_comes_back() -> None:
     with echo_service(workers=2) as (port, pid):
         seen(talk(port, WHOLE))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from counterfoil.cli import gunicorn_limits
@@ -18,8 +19,20 @@ from counterfoil.cli.gunicorn_app import CounterfoilApplication
 from counterfoil.config import load_config
 
 
+class StoppingHeaders(list[tuple[str, str]]):
+    """Headers during whose writing this worker is told to stop."""
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Send the signal, then be a list."""
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().__iter__()
+
+
 def echo(environ: dict[str, Any], start: Callable[..., None]) -> Iterable[bytes]:
-    """Answer with the environ; `/split` tries to split the answer, `/hang` never ends."""
+    """Answer with the environ; `/split` tries to split the answer, `/hang` never ends.
+
+    `/stop` has this worker told to stop while the answer is on its way.
+    """
     while environ["PATH_INFO"] == "/hang":
         pass
     body = environ["wsgi.input"].read()
@@ -30,6 +43,8 @@ def echo(environ: dict[str, Any], start: Callable[..., None]) -> Iterable[bytes]
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(payload)))]
     if environ["PATH_INFO"] == "/split":
         headers.append(("X-Evil", "a\r\nSet-Cookie: b=c"))
+    if environ["PATH_INFO"] == "/stop":
+        headers = StoppingHeaders(headers)
     start("200 OK", headers)
     return [payload]
 

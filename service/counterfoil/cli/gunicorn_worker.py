@@ -146,6 +146,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 # Requests that are there already would be read without ever waiting, and
                 # this connection would have the worker for itself.
                 gevent.sleep(0)
+                if not self.alive:  # stopped since the answer left: `_close_idle` has been here
+                    client.shutdown(SHUT_RD)
         except (NoMoreData, StopIteration, OSError):
             pass  # the peer closed, reset or stalled: nobody is left to be told
         except ParseException as error:
