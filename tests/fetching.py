@@ -14,6 +14,7 @@ from counterfoil.config import Config, load_config
 from counterfoil.errors import InvalidSignature, Rule
 from counterfoil.identity import providers, published
 from counterfoil.identity.credentials import Verifier
+from counterfoil.reading.xml_reader import XmlReader
 from simulators.provider import Provider
 
 RETRY_SECONDS = 3_600  # between two fetches: longer than any test, unless its clock moves
@@ -52,12 +53,12 @@ def configured(
 def fetching(config: Config, clock: Clock | None = None) -> Iterator[None]:
     """The providers' loop in a thread of this process, and gone afterwards."""
     stop: Callable[[], object] = lambda: None  # noqa: E731 -- replaced below
-    ready = threading.Event()
+    ready, reader = threading.Event(), XmlReader()
     monotonic = time.monotonic if clock is None else clock.monotonic
 
     async def until_stopped() -> None:
         nonlocal stop
-        task = asyncio.ensure_future(providers.run(config, monotonic=monotonic))
+        task = asyncio.ensure_future(providers.run(config, reader, monotonic=monotonic))
         loop = asyncio.get_running_loop()
         stop = lambda: loop.call_soon_threadsafe(task.cancel)  # noqa: E731 -- one line says it
         ready.set()
@@ -73,6 +74,7 @@ def fetching(config: Config, clock: Clock | None = None) -> Iterator[None]:
     finally:
         stop()
         thread.join(SECONDS)
+        reader.close()
         assert not thread.is_alive()
 
 

@@ -39,7 +39,7 @@ def family(parent: int) -> dict[str, list[int]]:
         command = command_of(child)
         if "counterfoil.ledger.writer" in command:
             kinds["ledger"].append(child)
-        elif "counterfoil.identity.providers" in command:
+        elif "counterfoil.app_providers" in command:
             kinds.setdefault("providers", []).append(child)
         elif "counterfoil.cli.gunicorn_app" in command:
             kinds["http"].append(child)

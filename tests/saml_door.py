@@ -91,6 +91,7 @@ def open_door(folder: Path, idp: SamlIdp, *, more: str = "", identity: str = "")
             public_url=URL,
             request_key=b"k" * 32,
             reader=reader,
+            run_directory=folder / "run",
             now=lambda: NOW if door is None else door.now,
             monotonic=time.monotonic,
         )

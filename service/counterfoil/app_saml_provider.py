@@ -40,6 +40,7 @@ def service_provider(config: Config, clock: Clock, reader: XmlReader) -> Service
         public_url=config.grant.issuer,
         request_key=derived_key(master, b"saml-request"),
         reader=reader,
+        run_directory=config.server.run_directory,
         now=clock.now,
         monotonic=clock.monotonic,
     )

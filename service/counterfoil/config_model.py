@@ -166,6 +166,13 @@ class IdentityConfig:
     saml: tuple[SamlProvider, ...] = ()
     saml_session_seconds: int = 3_600
 
+    @property
+    def calls_providers(self) -> bool:
+        """Whether anything is asked of a provider while the service runs."""
+        return any(issuer.calls_provider for issuer in self.oidc) or any(
+            provider.metadata_url is not None for provider in self.saml
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginConfig:

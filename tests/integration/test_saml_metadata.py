@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,21 +12,9 @@ import pytest
 from counterfoil.config import load_config
 from counterfoil.config_model import SamlProvider
 from counterfoil.errors import ConfigError, IdentityUnavailable, SamlRefused
-from counterfoil.identity import saml_metadata
-from counterfoil.identity.saml_metadata import FILE_SECONDS, RETRY_SECONDS, MetadataSource
+from counterfoil.identity.saml_metadata import FILE_SECONDS, MetadataSource
 from counterfoil.reading.saml_metadata import read_metadata
 from counterfoil.reading.xml_reader import XmlReader
-from simulators.document_server import (
-    DocumentServer,
-    compressed,
-    cut,
-    document_server,
-    drips,
-    drips_headers,
-    floods,
-    redirects,
-    status,
-)
 from simulators.saml_idp import IDP, SamlIdp, instant
 from simulators.saml_signing import MORE, Make, Signing, sign
 
@@ -140,107 +127,7 @@ def test_a_configured_certificate_asks_for_signed_metadata(
     assert MetadataSource(entry, reader, CLOCK).current(NOW).certificates == (OLD.der,)
 
 
-# Following an address
-
-
-@pytest.fixture
-def server() -> Iterator[DocumentServer]:
-    with document_server() as started:
-        started.document = PLAIN.encode()
-        yield started
-
-
-@pytest.fixture
-def source(
-    tmp_path: Path, server: DocumentServer, reader: XmlReader, clock: Clock
-) -> MetadataSource:
-    lines = f'metadata_url = "{server.url}"\nissuer = "{IDP}"\nrefresh_seconds = 300'
-    return MetadataSource(provider(tmp_path, lines), reader, clock)
-
-
-def test_an_address_is_read_once_an_interval(
-    source: MetadataSource, server: DocumentServer, clock: Clock
-) -> None:
-    for _ in range(3):
-        assert source.current(NOW).certificates == (OLD.der,)
-    assert server.asked == 1
-    assert "Authorization" not in server.headers[0]
-    server.document = PROVIDER.metadata(OLD, NEW).encode()
-    clock.at += 300
-    assert source.current(NOW).certificates == (OLD.der, NEW.der)
-    assert server.asked == 2
-
-
-def test_an_unknown_key_is_looked_for_at_once_and_then_once_a_minute(
-    source: MetadataSource, server: DocumentServer, clock: Clock
-) -> None:
-    source.current(NOW)
-    clock.at += RETRY_SECONDS
-    assert not source.renewed()
-    assert server.asked == 2
-    server.document = PROVIDER.metadata(NEW).encode()
-    for _ in range(50):
-        assert not source.renewed()
-    assert server.asked == 2
-    clock.at += RETRY_SECONDS
-    assert source.renewed()
-    assert source.current(NOW).certificates == (NEW.der,)
-
-
-@pytest.mark.parametrize(
-    "misbehave",
-    [
-        redirects("http://127.0.0.1:9/"),
-        status(404),
-        status(500),
-        status(204),
-        cut,
-        floods,
-        compressed,
-    ],
-)
-def test_what_is_no_whole_answer_leaves_the_last_good_metadata(
-    source: MetadataSource, server: DocumentServer, clock: Clock, misbehave: object
-) -> None:
-    assert source.current(NOW).certificates == (OLD.der,)
-    server.misbehave = misbehave  # type: ignore[assignment]
-    clock.at += 300
-    assert source.current(NOW).certificates == (OLD.der,)
-    assert server.asked == 2
-    server.misbehave, server.document = None, PROVIDER.metadata(NEW).encode()
-    assert source.current(NOW).certificates == (OLD.der,)  # not every request asks again
-    clock.at += RETRY_SECONDS
-    assert source.current(NOW).certificates == (NEW.der,)  # control
-
-
-def test_a_redirect_is_not_followed_even_to_the_right_document(
-    source: MetadataSource, server: DocumentServer
-) -> None:
-    server.misbehave = redirects(server.url)
-    with pytest.raises(IdentityUnavailable):
-        source.current(NOW)
-    assert server.asked == 1
-
-
-def test_an_answer_that_drips_is_given_up(
-    tmp_path: Path, server: DocumentServer, reader: XmlReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(saml_metadata, "FETCH_SECONDS", 0.5)
-    lines = f'metadata_url = "{server.url}"\nissuer = "{IDP}"'
-    for slow in (drips, drips_headers):
-        server.misbehave = slow
-        with pytest.raises(IdentityUnavailable):
-            MetadataSource(provider(tmp_path, lines), reader, time.monotonic).current(NOW)
-
-
-def test_an_address_that_is_down_keeps_known_keys_for_an_hour_and_longer(
-    source: MetadataSource, server: DocumentServer, clock: Clock
-) -> None:
-    source.current(NOW)
-    server.misbehave = status(503)
-    for _ in range(60):
-        clock.at += 60
-        assert source.current(NOW).certificates == (OLD.der,)
+# Addresses
 
 
 @pytest.mark.parametrize(

@@ -91,11 +91,11 @@ def _providers(
     config: Config, file: Path | None, environment: dict[str, str], descriptors: tuple[int, ...]
 ) -> Sequence[ChildSpec]:
     """What calls identity providers; nothing where no entry needs one."""
-    if not any(issuer.calls_provider for issuer in config.identity.oidc):
+    if not config.identity.calls_providers:
         return []
     command = [
         *_PYTHON,
-        "counterfoil.identity.providers",
+        "counterfoil.app_providers",
         *([f"--config={file}"] if file else []),
     ]
     return [

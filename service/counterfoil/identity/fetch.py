@@ -22,7 +22,7 @@ from counterfoil.core.urls import UnsafeUrl, check_callable
 MAX_ANSWER_BYTES: Final = 262_144
 EXCHANGE_SECONDS: Final = 5.0
 MAX_CONNECTIONS: Final = 16  # of one provider; more would only burden it
-_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
+_JSON: Final = "application/json"
 
 
 class FetchFailed(Exception):
@@ -35,14 +35,25 @@ class Fetcher:
     Args:
         ca_file: the only authorities that count for it; None for the machine's.
         plain_loopback: whether http to this machine counts (`core.urls.check_callable`).
+        accept: the kind of document that is asked for.
+        max_bytes: the largest body that is read.
 
     Raises:
         OSError, ssl.SSLError: the file holds no certificate.
     """
 
-    def __init__(self, *, ca_file: Path | None = None, plain_loopback: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        ca_file: Path | None = None,
+        plain_loopback: bool = False,
+        accept: str = _JSON,
+        max_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
         self._tls = ssl.create_default_context(cafile=ca_file)
         self._plain_loopback = plain_loopback
+        self._headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        self._max_bytes = max_bytes
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -51,7 +62,7 @@ class Fetcher:
                 ssl=self._tls, limit=MAX_CONNECTIONS, use_dns_cache=False
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=_HEADERS,
+            headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=None),  # `_exchange` bounds the whole
             auto_decompress=False,
             trust_env=False,
@@ -97,7 +108,7 @@ class Fetcher:
                     allow_redirects=False,
                 ) as response,
             ):
-                return await _body(response)
+                return await _body(response, self._max_bytes)
         except UnsafeUrl as error:
             raise FetchFailed(f"the URL is not called: {error}") from error
         except TimeoutError as error:
@@ -107,7 +118,7 @@ class Fetcher:
             raise FetchFailed(type(error).__name__) from error
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
+async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     if response.status != HTTPStatus.OK:
         raise FetchFailed(f"HTTP {response.status}")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -115,6 +126,6 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise FetchFailed(f"more than {MAX_ANSWER_BYTES} bytes")
+        if len(body) > max_bytes:
+            raise FetchFailed(f"more than {max_bytes} bytes")
     return bytes(body)

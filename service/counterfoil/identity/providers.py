@@ -1,4 +1,4 @@
-"""The process that calls identity providers: `python -m counterfoil.identity.providers`.
+"""The process that calls identity providers (`app_providers.py` starts it).
 
 Nobody else does, so fetches are bounded across workers by there being one place that makes
 them, a hostile answer meets a process without keys, ledger or callers, and a slow provider
@@ -10,70 +10,95 @@ keeps no request waiting. For each issuer without a key file it
 3. publishes a good set as a file, whose age says when the last good fetch was. What is no
    good set changes nothing: the last good one stays.
 
+For each SAML provider with a `metadata_url` it does the same with the metadata, every
+`refresh_seconds`; an XML child judges them, their signature too where a certificate is given.
+
 Workers ask through a unix socket, one line of JSON each way (`published.py`).
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import logging
 import os
-import signal
 import ssl
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from counterfoil.config import Config, load_config
-from counterfoil.config_model import Introspection, OidcIssuer, RemoteProvider
+from counterfoil.config import Config
+from counterfoil.config_model import Introspection, OidcIssuer, RemoteProvider, SamlProvider
 from counterfoil.core.urls import is_plain_loopback
-from counterfoil.errors import ConfigError
+from counterfoil.errors import ConfigError, IdentityUnavailable, SamlRefused
 from counterfoil.identity.discovery import MalformedMetadata, metadata_url, read_metadata
 from counterfoil.identity.fetch import Fetcher, FetchFailed
 from counterfoil.identity.introspection import client_authorization
 from counterfoil.identity.jwks import MalformedKeySet, read_key_set
-from counterfoil.identity.published import FOLDER, SOCKET_NAME, keys_path
+from counterfoil.identity.published import FOLDER, SOCKET_NAME, keys_path, metadata_path
+from counterfoil.identity.saml_metadata import (
+    MAX_METADATA_BYTES,
+    READ_SECONDS,
+    trusted_certificates,
+)
+from counterfoil.ports_saml import SamlReader
 
-EXIT_CONFIG: Final = 78  # EX_CONFIG of sysexits.h
 QUESTION_SECONDS: Final = 2.0
 MAX_ASKING: Final = 32  # tokens in question at one provider; more are answered 503 at once
 MAX_QUESTION_BYTES: Final = 65_536
+RETRY_SECONDS: Final = 60
+"""Between two fetches of SAML metadata that were not due: after a failure, for an unknown key."""
+SAML_ACCEPT: Final = "application/samlmetadata+xml, application/xml, text/xml"
+_SAML: Final = (SamlRefused, IdentityUnavailable, ConfigError)
 _log = logging.getLogger("counterfoil.providers")
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a document is fetched: of itself, and at most when it failed or was asked for."""
+
+    refresh_seconds: int
+    retry_seconds: int
+
+
 class Publisher:
-    """The keys of one issuer. Owned by the loop, but for `read`."""
+    """One document of one provider. Owned by the loop.
+
+    Args:
+        what: what it is, for the log.
+        path: where it is published.
+        fetch: fetches and judges it.
+        pace: how often.
+        monotonic: the clock that `pace` is counted by.
+    """
 
     def __init__(
         self,
-        issuer: str,
-        provider: RemoteProvider,
+        what: str,
         path: Path,
-        fetcher: Fetcher,
+        fetch: Callable[[], Awaitable[bytes]],
+        pace: Pace,
         monotonic: Callable[[], float],
     ) -> None:
-        self._issuer, self._provider, self._path = issuer, provider, path
-        self._fetcher, self._monotonic = fetcher, monotonic
+        self._what, self._path, self._fetch, self._pace = what, path, fetch, pace
+        self._monotonic = monotonic
         self._began: float | None = None
         self._running: asyncio.Task[None] | None = None
         self._failing = False
 
     async def keep(self) -> None:
-        """Renew the keys for ever."""
+        """Renew it for ever."""
         while True:
             await self.renew()
-            pause = self._provider
-            await asyncio.sleep(
-                pause.jwks_retry_seconds if self._failing else pause.jwks_refresh_seconds
-            )
+            pace = self._pace
+            await asyncio.sleep(pace.retry_seconds if self._failing else pace.refresh_seconds)
 
     async def renew(self) -> float:
-        """Renew the keys unless that was done just now; how long not to ask again."""
+        """Renew it unless that was done just now; how long not to ask again."""
         if self._running is None and self._rest() == 0.0:
             self._began = self._monotonic()
             self._running = asyncio.create_task(self._once())
@@ -84,19 +109,18 @@ class Publisher:
     def _rest(self) -> float:
         if self._began is None:
             return 0.0
-        return max(0.0, self._began + self._provider.jwks_retry_seconds - self._monotonic())
+        return max(0.0, self._began + self._pace.retry_seconds - self._monotonic())
 
     async def _once(self) -> None:
         try:
-            data = await fetch_keys(self._issuer, self._provider, self._fetcher)
-            _publish(self._path, data)
-        except (FetchFailed, MalformedMetadata, MalformedKeySet, OSError) as error:
+            _publish(self._path, await self._fetch())
+        except (FetchFailed, MalformedMetadata, MalformedKeySet, OSError, *_SAML) as error:
             if not self._failing:
-                _log.warning("keys of %s: %s; the last good ones stay", self._issuer, error)
+                _log.warning("%s: %s; the last good ones stay", self._what, error)
             self._failing = True
         else:
             if self._failing:
-                _log.warning("keys of %s: good again", self._issuer)
+                _log.warning("%s: good again", self._what)
             self._failing = False
         finally:
             self._running = None
@@ -117,6 +141,26 @@ async def fetch_keys(issuer: str, provider: RemoteProvider, fetcher: Fetcher) ->
         raise MalformedMetadata("the metadata name no jwks_uri that may be called")
     data = await fetcher.get(where)
     read_key_set(data)
+    return data
+
+
+async def fetch_saml(
+    provider: SamlProvider, fetcher: Fetcher, reader: SamlReader, monotonic: Callable[[], float]
+) -> bytes:
+    """Fetch a SAML provider's metadata and judge them.
+
+    Raises:
+        FetchFailed: no complete answer.
+        SamlRefused: they are no metadata of this provider, or not signed by whom they must be.
+        IdentityUnavailable: they could not be read in time.
+        ConfigError: the certificate's file cannot be read now.
+    """
+    data = await fetcher.get(provider.metadata_url or "")
+    trusted = trusted_certificates(provider)
+    deadline = monotonic() + READ_SECONDS
+    await asyncio.to_thread(
+        reader.metadata, data, entity_id=provider.issuer, trusted=trusted, deadline=deadline
+    )
     return data
 
 
@@ -156,8 +200,13 @@ class Asker:
 class Desk:
     """Answers what workers ask."""
 
-    def __init__(self, publishers: dict[str, Publisher], askers: dict[str, Asker]) -> None:
-        self._publishers, self._askers = publishers, askers
+    def __init__(
+        self,
+        publishers: dict[str, Publisher],
+        metadata: dict[str, Publisher],
+        askers: dict[str, Asker],
+    ) -> None:
+        self._publishers, self._metadata, self._askers = publishers, metadata, askers
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: a question, an answer."""
@@ -175,16 +224,21 @@ class Desk:
         match json.loads(line):
             case {"renew": str(issuer)} if issuer in self._publishers:
                 return {"rest_seconds": await self._publishers[issuer].renew()}
+            case {"renew_metadata": str(name)} if name in self._metadata:
+                return {"rest_seconds": await self._metadata[name].renew()}
             case {"introspect": str(issuer), "token": str(token)} if issuer in self._askers:
                 return await self._askers[issuer].ask(token)
             case _:
                 raise ValueError("no such question")
 
 
-async def run(config: Config, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-    """Keep all keys and answer workers, until cancelled.
+async def run(
+    config: Config, reader: SamlReader, *, monotonic: Callable[[], float] = time.monotonic
+) -> None:
+    """Keep all keys and metadata, and answer workers, until cancelled.
 
-    `monotonic` is the clock that the interval between two fetches is counted by.
+    `reader` reads SAML metadata in a child of its own; `monotonic` is the clock that intervals
+    are counted by.
 
     Raises:
         ConfigError: an authority's file or the run directory cannot be used.
@@ -200,15 +254,48 @@ async def run(config: Config, *, monotonic: Callable[[], float] = time.monotonic
             if provider.introspection is not None:
                 askers[name] = Asker(name, provider.introspection, fetcher)
             if issuer.jwks_file is None:
-                path = keys_path(directory, name, provider)
-                publishers[name] = Publisher(name, provider, path, fetcher, monotonic)
+                publishers[name] = Publisher(
+                    f"keys of {name}",
+                    keys_path(directory, name, provider),
+                    partial(fetch_keys, name, provider, fetcher),
+                    Pace(provider.jwks_refresh_seconds, provider.jwks_retry_seconds),
+                    monotonic,
+                )
+        metadata = await _metadata_publishers(config, stack, reader, monotonic)
         server = await asyncio.start_unix_server(
-            Desk(publishers, askers).serve, _fresh_socket(directory), limit=MAX_QUESTION_BYTES
+            Desk(publishers, metadata, askers).serve,
+            _fresh_socket(directory),
+            limit=MAX_QUESTION_BYTES,
         )
         async with server, asyncio.TaskGroup() as group:
             group.create_task(server.serve_forever())
-            for publisher in publishers.values():
+            for publisher in (*publishers.values(), *metadata.values()):
                 group.create_task(publisher.keep())
+
+
+async def _metadata_publishers(
+    config: Config, stack: AsyncExitStack, reader: SamlReader, monotonic: Callable[[], float]
+) -> dict[str, Publisher]:
+    """What publishes SAML metadata, by the name that one asks for."""
+    found: dict[str, Publisher] = {}
+    for provider in config.identity.saml:
+        if provider.metadata_url is None:
+            continue
+        path = metadata_path(config.server.run_directory, provider)
+        fetcher = Fetcher(
+            plain_loopback=is_plain_loopback(provider.metadata_url),
+            accept=SAML_ACCEPT,
+            max_bytes=MAX_METADATA_BYTES,
+        )
+        await stack.enter_async_context(fetcher)
+        found[path.stem] = Publisher(
+            f"metadata of {provider.issuer}",
+            path,
+            partial(fetch_saml, provider, fetcher, reader, monotonic),
+            Pace(provider.refresh_seconds, RETRY_SECONDS),
+            monotonic,
+        )
+    return found
 
 
 def make_fetcher(issuer: OidcIssuer) -> Fetcher:
@@ -228,32 +315,6 @@ def make_fetcher(issuer: OidcIssuer) -> Fetcher:
             "authorities' certificates as PEM.",
             pointer="identity.oidc.ca_file",
         ) from error
-
-
-def main() -> None:
-    """Run until told to stop."""
-    parser = argparse.ArgumentParser(prog="counterfoil-providers")
-    parser.add_argument("--config", type=Path)
-    args = parser.parse_args()
-    os.umask(0o077)
-    try:
-        asyncio.run(_until_stopped(load_config(args.config, os.environ)))
-    except ConfigError as error:
-        sys.stderr.write(f"{error.detail}\n")
-        sys.exit(EXIT_CONFIG)
-
-
-async def _until_stopped(config: Config) -> None:
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    running = asyncio.create_task(run(config))
-    waiting = asyncio.create_task(stopped.wait())
-    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if running.done():
-        running.result()
-    running.cancel()
 
 
 def _fresh_socket(directory: Path) -> Path:
@@ -276,7 +337,3 @@ def _publish(path: Path, data: bytes) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_bytes(data)
     fresh.replace(path)
-
-
-if __name__ == "__main__":
-    main()

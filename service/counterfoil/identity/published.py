@@ -1,10 +1,11 @@
-"""A worker's side of fetched keys: the published file, and the way to ask for newer ones.
+"""A worker's side of what is fetched: the published file, and the way to ask for a newer one.
 
 The providers' process (`providers.py`) alone calls identity providers. It publishes each
 issuer's key set as a file in the run directory; a worker follows the file as any other key
-file. So a request never waits for a provider, but for one case: a token names a `kid` that
-the set lacks, as after a rotation. Then the worker asks the process to fetch now, which it
-does at most once per interval whoever asks, and waits a bounded time for the answer.
+file, and the metadata of SAML providers likewise. So a request never waits for a provider, but
+for one case: a token names a `kid` that the set lacks, or an answer is signed by an unknown
+key, as after a rotation. Then the worker asks the process to fetch now, which it does at most
+once per interval whoever asks, and waits a bounded time for the answer.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from counterfoil.config_model import OidcIssuer, RemoteProvider
+from counterfoil.config_model import OidcIssuer, RemoteProvider, SamlProvider
 from counterfoil.identity.jwks import KeyFile, KeySet
 
 SOCKET_NAME: Final = "idp.sock"
@@ -66,16 +67,54 @@ class Providers:
         return answer
 
 
-class PublishedKeys:
-    """The keys of one issuer that are fetched (`KeyFile`'s methods). Thread safe."""
+class Renewal:
+    """A worker's way to newer content of one provider, asked for seldom. Thread safe.
 
-    def __init__(self, issuer: str, path: Path, providers: Providers) -> None:
-        self._issuer, self._providers = issuer, providers
-        self._file = KeyFile(path, max_age_seconds=MAX_STALE_SECONDS)
+    Args:
+        question: what the providers' process is asked.
+        what: what is asked for, for the log.
+        providers: the way there.
+    """
+
+    def __init__(self, question: dict[str, str], what: str, providers: Providers) -> None:
+        self._question, self._what, self._providers = question, what, providers
         self._lock = threading.Lock()
         self._asked_at: float | None = None  # guarded by _lock, like all below
         self._rest_seconds = 0.0
         self._waiting = 0
+
+    def ask(self, now: float) -> bool:
+        """Have it fetched, unless that was done just now; whether anybody was asked."""
+        if not self._may_ask(now):
+            return False
+        rest = UNREACHABLE_SECONDS
+        try:
+            answer = self._providers.ask(self._question, RENEWAL_SECONDS)
+            rest = _seconds(answer.get("rest_seconds"))
+        except ProvidersUnavailable as error:
+            _log.warning("newer %s could not be asked for: %s", self._what, error)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                self._asked_at, self._rest_seconds = now, rest
+        return True
+
+    def _may_ask(self, now: float) -> bool:
+        with self._lock:
+            asked_at = self._asked_at
+            resting = asked_at is not None and 0 <= now - asked_at < self._rest_seconds
+            if resting or self._waiting >= MAX_WAITING:
+                return False
+            self._waiting += 1
+            return True
+
+
+class PublishedKeys:
+    """The keys of one issuer that are fetched (`KeyFile`'s methods). Thread safe."""
+
+    def __init__(self, issuer: str, path: Path, providers: Providers) -> None:
+        self._file = KeyFile(path, max_age_seconds=MAX_STALE_SECONDS)
+        self._renewal = Renewal({"renew": issuer}, f"keys of {issuer}", providers)
 
     def current(self, now: float) -> KeySet:
         """Return the keys that were published last.
@@ -91,28 +130,22 @@ class PublishedKeys:
         Raises:
             IdentityUnavailable: as `current`.
         """
-        if self._may_ask(now):
-            rest = UNREACHABLE_SECONDS
-            try:
-                answer = self._providers.ask({"renew": self._issuer}, RENEWAL_SECONDS)
-                rest = _seconds(answer.get("rest_seconds"))
-            except ProvidersUnavailable as error:
-                _log.warning("newer keys of %s could not be asked for: %s", self._issuer, error)
-            finally:
-                with self._lock:
-                    self._waiting -= 1
-                    self._asked_at, self._rest_seconds = now, rest
+        if self._renewal.ask(now):
             self._file.look(now)
         return self._file.current(now)
 
-    def _may_ask(self, now: float) -> bool:
-        with self._lock:
-            asked_at = self._asked_at
-            resting = asked_at is not None and 0 <= now - asked_at < self._rest_seconds
-            if resting or self._waiting >= MAX_WAITING:
-                return False
-            self._waiting += 1
-            return True
+
+def metadata_path(run_directory: Path, provider: SamlProvider) -> Path:
+    """Where a SAML provider's metadata is published; its stem is what one asks for."""
+    trusted = provider.metadata_certificate_file
+    parts = ["saml", provider.issuer, provider.metadata_url, trusted and str(trusted)]
+    name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return run_directory / FOLDER / f"{name}.xml"
+
+
+def metadata_renewal(path: Path, provider: SamlProvider, providers: Providers) -> Renewal:
+    """The way to newer metadata of one provider."""
+    return Renewal({"renew_metadata": path.stem}, f"metadata of {provider.issuer}", providers)
 
 
 def keys_path(run_directory: Path, issuer: str, provider: RemoteProvider) -> Path:

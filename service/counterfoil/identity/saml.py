@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from counterfoil.config_model import IdentityConfig, SamlProvider
@@ -54,28 +54,12 @@ from counterfoil.errors import (
     SamlRequestUnknown,
     UnknownKey,
 )
-from counterfoil.identity.saml_decryption import DecryptionKey, load_decryption_key
-from counterfoil.identity.saml_metadata import MetadataSource
-from counterfoil.identity.saml_request import (
-    AuthnRequest,
-    RequestKey,
-    load_request_key,
-    service_metadata,
-)
+from counterfoil.identity.saml_entry import Entry, entry_of
+from counterfoil.identity.saml_request import AuthnRequest, service_metadata
 from counterfoil.ports_saml import SamlLogin, SamlReader, SignOn
 
 ACS_PATH: Final = "/saml/acs"
 MAX_ANSWER_CHARS: Final = 262_144  # base64 of the largest document
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One `[[identity.saml]]` at work."""
-
-    provider: SamlProvider
-    source: MetadataSource
-    key: RequestKey | None
-    decryption: DecryptionKey | None
 
 
 class ServiceProvider:
@@ -86,6 +70,7 @@ class ServiceProvider:
         public_url: where the service says it lives.
         request_key: what the IDs of requests are keyed with; the same on every replica.
         reader: reads documents in the XML child.
+        run_directory: where the providers' process publishes what it fetched.
         now, monotonic: the service's clock.
 
     Raises:
@@ -99,6 +84,7 @@ class ServiceProvider:
         public_url: str,
         request_key: bytes,
         reader: SamlReader,
+        run_directory: Path,
         now: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
@@ -108,13 +94,7 @@ class ServiceProvider:
         self._leeway_seconds = config.leeway_seconds
         self._session_seconds = config.saml_session_seconds
         self._entries = [
-            _Entry(
-                provider,
-                MetadataSource(provider, reader, monotonic),
-                _request_key(provider),
-                _decryption_key(provider),
-            )
-            for provider in config.saml
+            entry_of(provider, reader, monotonic, run_directory) for provider in config.saml
         ]
 
     def check(self) -> None:
@@ -177,7 +157,7 @@ class ServiceProvider:
                 acs_url=self._acs_url,
                 name_id_formats=entry.provider.name_id_formats,
                 key=entry.key,
-                encryption_certificate=_certificate(entry.decryption),
+                encryption_certificate=entry.encryption_certificate,
             )
             for entry in ([self._find(provider)[0]] if provider else self._entries)
         }
@@ -205,7 +185,7 @@ class ServiceProvider:
             return self._opened(data, now, deadline)
         except UnknownKey:
             # A provider that has just changed its key: look again, seldom, and try once more.
-            if not [entry for entry in self._entries if entry.source.renewed()]:
+            if not [entry for entry in self._entries if entry.source.renewed(now)]:
                 raise
             return self._opened(data, now, deadline)
 
@@ -255,7 +235,7 @@ class ServiceProvider:
             spent_until=max(ends_at, pending.started_at + REQUEST_SECONDS + self._leeway_seconds),
         )
 
-    def _request_id(self, entry: _Entry, metadata: IdpMetadata, relay_state: str) -> str:
+    def _request_id(self, entry: Entry, metadata: IdpMetadata, relay_state: str) -> str:
         return request_id(
             self._request_key,
             provider=metadata.entity_id,
@@ -263,13 +243,13 @@ class ServiceProvider:
             relay_state=relay_state,
         )
 
-    def _usable(self, now: float) -> dict[str, tuple[_Entry, IdpMetadata]]:
+    def _usable(self, now: float) -> dict[str, tuple[Entry, IdpMetadata]]:
         """The providers whose metadata can be had, by entity id.
 
         Raises:
             IdentityUnavailable: of none.
         """
-        found: dict[str, tuple[_Entry, IdpMetadata]] = {}
+        found: dict[str, tuple[Entry, IdpMetadata]] = {}
         problem: IdentityUnavailable | None = None
         for entry in self._entries:
             try:
@@ -282,7 +262,7 @@ class ServiceProvider:
             raise problem or NotFound
         return found
 
-    def _find(self, name: str | None) -> tuple[_Entry, IdpMetadata]:
+    def _find(self, name: str | None) -> tuple[Entry, IdpMetadata]:
         """The entry of a provider's entity id, None being the only one, and its metadata.
 
         Raises:
@@ -304,22 +284,6 @@ class ServiceProvider:
             if metadata.entity_id == name:
                 return entry, metadata
         raise problem or NotFound("name one of the configured identity providers")
-
-
-def _request_key(provider: SamlProvider) -> RequestKey | None:
-    if provider.signing_key_file is None or provider.signing_certificate_file is None:
-        return None
-    return load_request_key(provider.signing_key_file, provider.signing_certificate_file)
-
-
-def _decryption_key(provider: SamlProvider) -> DecryptionKey | None:
-    if provider.decryption_key_file is None or provider.decryption_certificate_file is None:
-        return None
-    return load_decryption_key(provider.decryption_key_file, provider.decryption_certificate_file)
-
-
-def _certificate(key: DecryptionKey | None) -> bytes | None:
-    return None if key is None else key.certificate
 
 
 def _service(provider: SamlProvider, metadata: IdpMetadata) -> tuple[str, str]:
