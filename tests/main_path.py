@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +25,7 @@ from counterfoil.core.grant import GrantTerms
 from counterfoil.core.wire import RequestReader
 from counterfoil.flows.authorize import AuthorizeFlow, Settings
 from counterfoil.flows.prompts import RunPrompts
-from counterfoil.ports import Event, Ledger, Once, Recorded, StoredEvent
+from counterfoil.ports import Event, Ledger, Once, Recorded, SealedAhead, StoredEvent
 from counterfoil.system import SystemClock
 from service import PROMPT, Answer, Service, sql_request
 from simulators.hostile_session import PERMISSION, SCHEMAS
@@ -164,13 +164,28 @@ class WatchedLedger:
     appended: list[list[Event]] = field(default_factory=list)
     before_append: Callable[[Sequence[Event]], None] = lambda _events: None
 
-    def append(self, events: Sequence[Event], *, deadline: float) -> list[Recorded]:
+    def append(
+        self,
+        events: Sequence[Event],
+        *,
+        deadline: float,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> list[Recorded]:
         self.calls.append("append")
         self.before_append(events)
-        recorded = self.real.append(events, deadline=deadline)
+        recorded = self.real.append(events, deadline=deadline, meanwhile=meanwhile)
         self.appended.append(list(events))
         self.calls.append("durable")
         return recorded
+
+    def seal_ahead(
+        self,
+        tenant: str,
+        subject: tuple[str, str] | None,
+        event_id: str,
+        payload: Mapping[str, bytes],
+    ) -> SealedAhead | None:
+        return self.real.seal_ahead(tenant, subject, event_id, payload)
 
     def reserve(self, once: Once, *, deadline: float) -> bytes | None:
         self.calls.append("reserve")

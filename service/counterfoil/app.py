@@ -48,7 +48,8 @@ from counterfoil.keys import JsonWebKey, jwks_document, load_grant_key
 from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
-from counterfoil.ports import Clock, Health, SingleUse
+from counterfoil.ports import Clock, Health
+from counterfoil.ports_tokens import SingleUse
 from counterfoil.reading.pool import ReaderPool
 from counterfoil.reading.xml_reader import XmlReader
 from counterfoil.resources import packaged

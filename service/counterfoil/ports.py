@@ -6,7 +6,7 @@ and length: answer i belongs to item i.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -140,9 +140,16 @@ class PolicyEngine(Protocol):
     """Asks OPA. Concurrent questions of one worker may share a query, never two tenants."""
 
     def ask(
-        self, questions: Sequence[PolicyQuestion], *, deadline: float
+        self,
+        questions: Sequence[PolicyQuestion],
+        *,
+        deadline: float,
+        meanwhile: Callable[[], None] | None = None,
     ) -> list[PolicyAnswer | Exception]:
-        """Ask all; an item is a `PolicyError` where no complete answer came in time."""
+        """Ask all; an item is a `PolicyError` where no complete answer came in time.
+
+        `meanwhile` may be called when the questions are out; it neither waits nor raises.
+        """
 
     def known_revisions(self) -> frozenset[str]:
         """The revisions whose bundle this service verified itself (DESIGN step 5)."""
@@ -196,6 +203,14 @@ class StoredState:
     expires_at: float
 
 
+class SealedAhead(Protocol):
+    """Payload fields sealed before their event was whole: good for that event, key and bytes."""
+
+    @property
+    def event_id(self) -> str:
+        """Whose fields they are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event for the ledger.
@@ -203,7 +218,7 @@ class Event:
     `plain` holds codes, ids and times only and stands readable in the leaf; `payload`
     holds everything that a person or a command said: exact bytes, committed and sealed
     field by field under the subject's key. `subject` is (issuer, sub), None for events
-    without a person.
+    without a person. `ahead`: fields of this payload that `Ledger.seal_ahead` has sealed.
     """
 
     kind: str
@@ -216,6 +231,7 @@ class Event:
     payload: Mapping[str, bytes] = field(default_factory=dict)
     once: Once | None = None
     change: Change | None = None
+    ahead: SealedAhead | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,13 +259,31 @@ class StoredEvent:
 class Ledger(Protocol):
     """The record. `append` returns only after a durable commit."""
 
-    def append(self, events: Sequence[Event], *, deadline: float) -> list[Recorded]:
-        """Make all durable in one commit, or none.
+    def append(
+        self,
+        events: Sequence[Event],
+        *,
+        deadline: float,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> list[Recorded]:
+        """Make all durable in one commit, or none; `meanwhile` as `PolicyEngine.ask` has it.
 
         Raises:
             LedgerError: not durable in time, no space, or the log is not trusted.
             OnceConflict: see `ledger.client`; the same `scope` with another body.
             StateConflict: a change expects another version, or an open name is taken.
+        """
+
+    def seal_ahead(
+        self,
+        tenant: str,
+        subject: tuple[str, str] | None,
+        event_id: str,
+        payload: Mapping[str, bytes],
+    ) -> SealedAhead | None:
+        """Seal a part of an event's payload before the rest is known, for `Event.ahead`.
+
+        Asks nobody and records nothing; None where it cannot be done without waiting.
         """
 
     def reserve(self, once: Once, *, deadline: float) -> bytes | None:
@@ -269,20 +303,6 @@ class Ledger(Protocol):
         """All events of a decision in log order, opened; empty where there is none.
 
         A tenant never sees another's: a foreign id is an empty list.
-        """
-
-
-class SingleUse(Protocol):
-    """Durable single use of what others issue: assertions, proofs, codes."""
-
-    def spend(self, scope: Sequence[str], *, expires_at: float, deadline: float) -> bool:
-        """Spend the thing that `scope` names; False where it was spent before.
-
-        Of many workers, replicas and lives of the service, one gets True. The ledger keeps
-        a keyed hash of the scope, until `expires_at`: when the thing is worth nothing itself.
-
-        Raises:
-            LedgerError: not durable in time; it may be spent all the same.
         """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from counterfoil.core.agents import Launcher
@@ -88,3 +89,17 @@ class DelegationSigner(Protocol):
 
     def sign(self, claims: JsonObject) -> str:
         """A compact JWS with `typ: at+jwt` (RFC 9068 §2.1)."""
+
+
+class SingleUse(Protocol):
+    """Durable single use of what others issue: assertions, proofs, codes."""
+
+    def spend(self, scope: Sequence[str], *, expires_at: float, deadline: float) -> bool:
+        """Spend the thing that `scope` names; False where it was spent before.
+
+        Of many workers, replicas and lives of the service, one gets True. The ledger keeps
+        a keyed hash of the scope, until `expires_at`: when the thing is worth nothing itself.
+
+        Raises:
+            LedgerError: not durable in time; it may be spent all the same.
+        """

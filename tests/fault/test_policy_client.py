@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.core.meanwhile import Meanwhile
 from counterfoil.errors import ConfigError, PolicyUnavailable
 from counterfoil.policy.client import UnixOpaClient
 from counterfoil.policy.opa import Opa
@@ -150,6 +151,30 @@ def test_question_is_sent_again_only_before_any_byte_of_an_answer(opa: OpaStandI
     assert len(opa.seen) == 4
     opa.behaviour = honest
     assert isinstance(ask(engine), PolicyAnswer)
+    engine.close()
+
+
+def test_work_is_done_after_the_question_is_out_and_its_error_spoils_no_answer(
+    opa: OpaStandIn,
+) -> None:
+    engine, counted = engine_at(opa), list[int]()
+
+    def work() -> None:
+        until = time.monotonic() + 10
+        while not opa.seen and time.monotonic() < until:
+            time.sleep(0.001)  # the stand-in is a thread: it gets the question now or never
+        counted.append(len(opa.seen))
+        raise ValueError("its owner's, not the sender's")
+
+    opa.seen.clear()
+    meanwhile = Meanwhile(work)
+    (answer,) = engine.ask([QUESTION], deadline=time.monotonic() + 20, meanwhile=meanwhile)
+    assert isinstance(answer, PolicyAnswer)
+    assert counted == [1]
+    with pytest.raises(ValueError, match="owner"):
+        meanwhile.value()
+    control = ask(engine)
+    assert isinstance(control, PolicyAnswer)
     engine.close()
 
 

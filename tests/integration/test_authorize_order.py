@@ -73,8 +73,8 @@ def test_not_one_byte_leaves_before_the_record_is_durable(
     ledger = application.extensions["counterfoil"].ledger
     append = ledger.append
 
-    def watched(events: Sequence[Event], *, deadline: float) -> list[Recorded]:
-        recorded: list[Recorded] = append(events, deadline=deadline)
+    def watched(events: Sequence[Event], **more: Any) -> list[Recorded]:
+        recorded: list[Recorded] = append(events, **more)
         order.append("durable")
         return recorded
 
@@ -102,9 +102,9 @@ def test_a_record_that_fails_leaves_no_answer(
     """Also where it failed after the commit: what nobody confirmed is not permitted."""
 
     class Failing(WatchedLedger):
-        def append(self, events: Sequence[Event], *, deadline: float) -> list[Recorded]:
+        def append(self, events: Sequence[Event], **more: Any) -> list[Recorded]:
             if when == "after":
-                super().append(events, deadline=deadline)
+                super().append(events, **more)
             raise LedgerUnavailable
 
     flow = flow_of(service, adapters, ledger=Failing(adapters.ledger))
@@ -114,9 +114,10 @@ def test_a_record_that_fails_leaves_no_answer(
     assert {item["effect"] for item in control.get("decisions", [control])} <= {"allow", "deny"}
 
 
-def test_a_grant_is_signed_before_its_record_and_nothing_after_it(
+def test_a_grant_is_signed_while_its_record_is_written_and_nothing_after_it(
     service: Service, adapters: Adapters
 ) -> None:
+    """So that no failure to sign can follow a durable record unseen, and no time is lost."""
     order: list[str] = []
 
     class Signing:
@@ -125,15 +126,17 @@ def test_a_grant_is_signed_before_its_record_and_nothing_after_it(
             return adapters.signer.sign(claims)
 
     class Noting(WatchedLedger):
-        def append(self, events: Sequence[Event], *, deadline: float) -> list[Recorded]:
+        def append(self, events: Sequence[Event], **more: Any) -> list[Recorded]:
             order.append("append")
-            return super().append(events, deadline=deadline)
+            recorded = super().append(events, **more)
+            order.append("durable")
+            return recorded
 
     ledger = Noting(adapters.ledger)
     flow = flow_of(service, adapters, ledger=ledger, signer=Signing())
     answer = run(flow, token=service.token())
     assert_allowed(answer)
-    assert order == ["sign", "append"]
+    assert order == ["append", "sign", "durable"]
     ((event,),) = ledger.appended
     grant = json.loads(event.payload["grant"])
     assert grant["jti"] == event.plain["grant"]["jti"]  # type: ignore[call-overload, index]

@@ -82,7 +82,6 @@ def issue_grant(
     request_id: str,
     jti: str,
     now: float,
-    sign: Callable[[JsonObject], str],
     approved: ApprovedUntil | None = None,
 ) -> tuple[Decision, Grant | None]:
     """Return the decision and its grant; or a deny where no exact grant is possible.
@@ -122,7 +121,6 @@ def issue_grant(
         credential_deadline=float(times.credential_deadline),
         audience=resource.issuer,
         claims=claims,
-        signed_request=sign(claims),
         renderings=renderings,
         exchange_endpoint=terms.exchange.get(resource.issuer),
     )
@@ -167,8 +165,8 @@ def act_claim(issuer: str, chain: Sequence[str]) -> JsonObject:
     return {**current, "act": act_claim(issuer, chain[1:])} if len(chain) > 1 else current
 
 
-def scoped_token_request(grant: Grant) -> JsonObject:
-    """The response member of that name, `schemas/scoped_token_request.json`.
+def scoped_token_request(grant: Grant, sign: Callable[[JsonObject], str]) -> JsonObject:
+    """The response member of that name, `schemas/scoped_token_request.json`, signed.
 
     No token is in it, neither the caller's nor a credential.
     """
@@ -182,7 +180,7 @@ def scoped_token_request(grant: Grant) -> JsonObject:
         "max_lifetime_seconds": int(grant.credential_deadline) - issued_at,
         "single_use": True,
         "authorization_details": details,
-        "signed_request": grant.signed_request,
+        "signed_request": sign(grant.claims),
         "renderings": grant.renderings,
     }
     if grant.exchange_endpoint is not None:

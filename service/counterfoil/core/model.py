@@ -281,7 +281,6 @@ class Grant:
     credential_deadline: float
     audience: str
     claims: JsonObject
-    signed_request: str
     renderings: JsonObject = field(default_factory=dict)
     exchange_endpoint: str | None = None
 

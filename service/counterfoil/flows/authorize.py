@@ -11,9 +11,9 @@ Each number recurs beside the code that does it, and in docs/life-of-a-decision.
 5. Decision: one table turns the answer into an effect; permissions must be exactly what
    the operations require, whatever policy says. An approval that the action was sent with
    was held to it before policy saw it, and carries an allow or denies (flows/approvals.py).
-6. Grant: only an allow gets a signed scoped token request.
+6. Grant: only an allow gets a scoped token request.
 7. Ledger: the event is durable before anything leaves. No record, no permission; and none
-   for what was revoked while it was judged.
+   for what was revoked while it was judged. The grant is signed while the record is written.
 8. Response: built from the decision, with the receipt.
 
 Any exception on the way means that nothing was permitted.
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from counterfoil.core.case import Case
 from counterfoil.core.catalog import Catalog
 from counterfoil.core.grant import GrantTerms, issue_grant, scoped_token_request
+from counterfoil.core.meanwhile import Meanwhile
 from counterfoil.core.model import (
     AuthorizationRequest,
     Caller,
@@ -49,7 +50,7 @@ from counterfoil.flows.approvals import ApprovalDesk, Presented, Settlement
 from counterfoil.flows.cases import READING_SECONDS, read_cases
 from counterfoil.flows.idempotency import Idempotency
 from counterfoil.flows.prompts import RunPrompts
-from counterfoil.flows.recording import decided_event, failed_event
+from counterfoil.flows.recording import Opening, decided_event, failed_event, opening
 from counterfoil.flows.requests import hold_prompt_rule, of_each
 from counterfoil.ports import (
     Clock,
@@ -173,36 +174,46 @@ class AuthorizeFlow:
         """
         caller, now = asked.caller, asked.now
         presented = self.approvals.presented(cases, caller, now=now)
-        decisions = [
-            item.hold(decision)
-            for item, decision in zip(
-                presented, self._decisions(cases, presented, caller, now=now), strict=True
-            )
-        ]
+        openings = Meanwhile(lambda: self._openings(cases, caller))
+        judged = self._decisions(cases, presented, caller, now=now, meanwhile=openings)
+        decisions = [item.hold(decision) for item, decision in zip(presented, judged, strict=True)]
         pairs = [
             self._grant(case, caller, decision, item, now=now)  # 6
             for case, decision, item in zip(cases, decisions, presented, strict=True)
         ]
         settled = self.approvals.settle(cases, [d for d, _ in pairs], presented, caller, now=now)
         grants = [grant for _, grant in pairs]
-        drafts = [
-            draft(case, decision, None if grant is None else scoped_token_request(grant), approval)
-            for case, decision, grant, approval in zip(
-                cases, settled.decisions, grants, settled.references, strict=True
-            )
-        ]
-        events = self._events(cases, settled, grants, asked)
+        drafts = Meanwhile(lambda: self._drafts(cases, settled, grants))
+        events = self._events(cases, settled, grants, openings.value(), asked)
         if asked.promise is not None:
-            events = asked.promise.bind(events, drafts, grants, batch=asked.batch)
+            events = asked.promise.bind(events, drafts.value(), grants, batch=asked.batch)
         if self.revocations.covers(Standing.of_caller(caller)):
             raise RevokedCredential  # while it was judged
-        recorded = self.ledger.append(  # 7
-            events, deadline=self.clock.monotonic() + self.settings.ledger_timeout_seconds
-        )
+        deadline = self.clock.monotonic() + self.settings.ledger_timeout_seconds
+        recorded = self.ledger.append(events, deadline=deadline, meanwhile=drafts)  # 7
         if recorded[0].repeated is not None and asked.promise is not None:
             return asked.promise.replay(recorded[0].repeated, self.ledger, self.revocations)
-        receipts = [item.receipt for item in recorded[: len(drafts)]]
-        return finished(drafts, receipts, batch=asked.batch)  # 8
+        receipts = [item.receipt for item in recorded[: len(cases)]]
+        return finished(drafts.value(), receipts, batch=asked.batch)  # 8
+
+    def _openings(self, cases: Sequence[Case], caller: Caller) -> list[Opening]:
+        """What needs no decision, made while policy answers."""
+        return [opening(case, caller, self.ledger, event_id=self.ids.new("evt")) for case in cases]
+
+    def _drafts(
+        self, cases: Sequence[Case], settled: Settlement, grants: Sequence[Grant | None]
+    ) -> list[Draft]:
+        """The answers but for their receipts, grants signed; they leave with those or never."""
+        sign = self.signer.sign
+        requests = [
+            None if grant is None else scoped_token_request(grant, sign) for grant in grants
+        ]
+        return [
+            draft(case, decision, request, approval)
+            for case, decision, request, approval in zip(
+                cases, settled.decisions, requests, settled.references, strict=True
+            )
+        ]
 
     def _decisions(
         self,
@@ -211,6 +222,7 @@ class AuthorizeFlow:
         caller: Caller,
         *,
         now: float,
+        meanwhile: Callable[[], None],
     ) -> list[Decision]:
         questions = [
             PolicyQuestion(
@@ -220,9 +232,8 @@ class AuthorizeFlow:
             )
             for case, item in zip(cases, presented, strict=True)
         ]
-        answers = self.policy.ask(  # 4
-            questions, deadline=self.clock.monotonic() + self.settings.policy_timeout_seconds
-        )
+        deadline = self.clock.monotonic() + self.settings.policy_timeout_seconds
+        answers = self.policy.ask(questions, deadline=deadline, meanwhile=meanwhile)  # 4
         failures = [
             (case, answer)
             for case, answer in zip(cases, answers, strict=True)
@@ -243,6 +254,7 @@ class AuthorizeFlow:
         cases: Sequence[Case],
         settled: Settlement,
         grants: Sequence[Grant | None],
+        openings: Sequence[Opening],
         asked: _Asked,
     ) -> list[Event]:
         """A decided event each, in order, then the steps of approvals."""
@@ -252,13 +264,14 @@ class AuthorizeFlow:
                 asked.caller,
                 decision,
                 grant,
-                event_id=self.ids.new("evt"),
+                event_id=opened.event_id,
                 time=asked.now,
                 approval_id=approval_id,
                 unrecorded=0 if index else asked.unrecorded,
+                opening=opened,
             )
-            for index, (case, decision, grant, approval_id) in enumerate(
-                zip(cases, settled.decisions, grants, settled.ids, strict=True)
+            for index, (case, decision, grant, approval_id, opened) in enumerate(
+                zip(cases, settled.decisions, grants, settled.ids, openings, strict=True)
             )
         ]
         return [*decided, *settled.events]
@@ -278,7 +291,6 @@ class AuthorizeFlow:
             request_id=self.ids.new("str"),
             jti=self.ids.new("jti"),
             now=now,
-            sign=self.signer.sign,
             approved=presented.approved,
         )
 

@@ -111,6 +111,5 @@ class ExplainFlow:
             request_id="",
             jti="",
             now=now,
-            sign=lambda _claims: "",
         )
         return decision

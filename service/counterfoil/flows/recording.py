@@ -8,6 +8,7 @@ shown later without the others.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from counterfoil.core.canonical import canonical_bytes, digest
@@ -23,9 +24,25 @@ from counterfoil.core.entry import WORD
 from counterfoil.core.model import Caller, Decision, Grant, JsonObject, JsonValue
 from counterfoil.core.policy_input import context_json
 from counterfoil.core.times import rfc3339
-from counterfoil.ports import Event
+from counterfoil.ports import Event, Ledger, SealedAhead
 
 _UNTOUCHED = "!\"#$&'()*+,/:;<=>?@[\\]^`{|}~"  # printable, so that only % and the rest change
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of a decision's event before the decision is: made while policy answers."""
+
+    event_id: str
+    payload: Mapping[str, bytes]
+    ahead: SealedAhead | None
+
+
+def opening(case: Case, caller: Caller, ledger: Ledger, *, event_id: str) -> Opening:
+    """Write and seal that part; records nothing."""
+    payload = asked_payload(case, caller)
+    subject = (caller.subject.issuer, caller.subject.sub)
+    return Opening(event_id, payload, ledger.seal_ahead(caller.tenant, subject, event_id, payload))
 
 
 def decided_event(
@@ -38,6 +55,7 @@ def decided_event(
     time: float,
     approval_id: str | None = None,
     unrecorded: int = 0,
+    opening: Opening | None = None,
 ) -> Event:
     """The one event of a decision: request, decision and grant in one leaf.
 
@@ -50,6 +68,7 @@ def decided_event(
         time: now.
         approval_id: the approval that it waits for, or was sent with.
         unrecorded: how many calls the hook says it let run before without asking.
+        opening: what was made of this event before the decision.
     """
     plain: dict[str, JsonValue] = {
         **_plain(case, caller),
@@ -62,7 +81,7 @@ def decided_event(
         plain["approval"] = approval_id
     if unrecorded:
         plain["unrecorded"] = unrecorded
-    payload = _payload(case, caller)
+    payload = dict(asked_payload(case, caller) if opening is None else opening.payload)
     payload["decision"] = canonical_bytes(
         {
             "reasons": [reason_json(reason) for reason in decision.reasons],
@@ -84,13 +103,14 @@ def decided_event(
             "credential_deadline": rfc3339(grant.credential_deadline),
         }
         payload["grant"] = canonical_bytes(grant.claims, floats=True)
-    return _event("decided", case, caller, plain, payload, event_id=event_id, time=time)
+    event = _event("decided", case, caller, plain, payload, event_id=event_id, time=time)
+    return event if opening is None else replace(event, ahead=opening.ahead)
 
 
 def failed_event(case: Case, caller: Caller, code: str, *, event_id: str, time: float) -> Event:
     """Policy gave no answer: nothing was decided, and that is recorded."""
     plain: JsonObject = {**_plain(case, caller), "code": code}
-    payload = _payload(case, caller)
+    payload = asked_payload(case, caller)
     return _event("failed", case, caller, plain, payload, event_id=event_id, time=time)
 
 
@@ -136,7 +156,8 @@ def leaf_word(name: str) -> str:
     return word if WORD.fullmatch(word) else f"sha256:{digest(name.encode())}"
 
 
-def _payload(case: Case, caller: Caller) -> dict[str, bytes]:
+def asked_payload(case: Case, caller: Caller) -> dict[str, bytes]:
+    """The part of the payload that is known before the decision is."""
     context = context_json(case)
     prompt = context.pop("prompt", None)
     resource = case.located.command.resource

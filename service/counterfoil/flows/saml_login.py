@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from counterfoil.core.saml_login import PendingLogin
 from counterfoil.errors import SamlRequestUnknown, SchemaViolation
 from counterfoil.flows.saml_codes import LedgerSamlCodes
-from counterfoil.ports import Clock, SingleUse
+from counterfoil.ports import Clock
 from counterfoil.ports_saml import SamlIdentity, SignOn
+from counterfoil.ports_tokens import SingleUse
 
 ANSWER_SECONDS = 10.0  # a first reading of metadata is the slowest part
 

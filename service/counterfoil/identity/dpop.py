@@ -30,7 +30,8 @@ from counterfoil.core.urls import target_of
 from counterfoil.errors import IdentityError, InvalidProof, Rule
 from counterfoil.identity.compact import MEDIA_TYPE_PREFIX, split, strict_json
 from counterfoil.identity.jwks import MalformedKeySet, VerifyingKey, read_lone_key, thumbprint
-from counterfoil.ports import Proof, SingleUse
+from counterfoil.ports import Proof
+from counterfoil.ports_tokens import SingleUse
 
 PROOF_TYPE: Final = "dpop+jwt"
 ALGORITHMS: Final = frozenset({"ES256", "EdDSA", "PS256", "RS256"})

@@ -21,7 +21,8 @@ from counterfoil.errors import IdentityError, IdentityUnavailable, InvalidLaunch
 from counterfoil.identity.jwks import KeyFile
 from counterfoil.identity.oidc import TrustedIssuer, verify_token
 from counterfoil.keys import load_secret
-from counterfoil.ports import Clock, SingleUse
+from counterfoil.ports import Clock
+from counterfoil.ports_tokens import SingleUse
 
 ASSERTION_TYPES: Final = frozenset({"jwt", "client-authentication+jwt"})
 

@@ -26,8 +26,13 @@ class Channel:
         self._buffer = FrameBuffer()
         self._number = 0
 
-    def exchange(self, packed_requests: Sequence[bytes], deadline: float) -> list[Value]:
-        """Send one group and return the answers in order.
+    def exchange(
+        self,
+        packed_requests: Sequence[bytes],
+        deadline: float,
+        sent: Callable[[], None] = lambda: None,
+    ) -> list[Value]:
+        """Send one group and return the answers in order; `sent` is called between, not to wait.
 
         Raises:
             LedgerUnavailable: no writer, no answer in time, or none at all. The group may
@@ -37,6 +42,7 @@ class Channel:
         try:
             frame = pack_group(self._number, deadline, packed_requests)
             peer = self._send(frame, deadline)
+            sent()
             answer = self._receive(peer, deadline)
         except (OSError, BadFrame) as error:
             self.close()

@@ -7,7 +7,8 @@ whose key only the writer holds, so there is none without a durable commit.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ import orjson
 from counterfoil.core.canonical import b64url, canonical_bytes
 from counterfoil.core.checkpoint import VerifierKey, log_origin
 from counterfoil.core.entry import NotRecordable
+from counterfoil.core.meanwhile import together
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import (
     CounterfoilError,
@@ -38,11 +40,12 @@ from counterfoil.ledger.sealing import (
     needs_key,
     once_key_id,
     open_once,
+    seal_ahead,
     seal_event,
 )
 from counterfoil.ledger.slices import Slices
 from counterfoil.ledger.state_reader import StateReader
-from counterfoil.ports import Clock, Event, Health, Once, Recorded, StoredEvent
+from counterfoil.ports import Clock, Event, Health, Once, Recorded, SealedAhead, StoredEvent
 
 MAX_GROUP = 64
 MAX_WAITING: Final = 1_024  # callers of one worker; more would only wait for their 503
@@ -63,6 +66,7 @@ class _Ask:
 
     packed: bytes
     deadline: float
+    meanwhile: Callable[[], None] | None = None
 
 
 class LedgerClient:
@@ -101,7 +105,13 @@ class LedgerClient:
         self._waiting = 0
         self._lock = threading.Lock()  # owns `_waiting`
 
-    def append(self, events: Sequence[Event], *, deadline: float) -> list[Recorded]:
+    def append(
+        self,
+        events: Sequence[Event],
+        *,
+        deadline: float,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> list[Recorded]:
         """Make all durable in one commit, or none (`ports.Ledger`).
 
         An event whose `once` was done before with the same body is not recorded again: its
@@ -114,7 +124,7 @@ class LedgerClient:
             StateConflict: another change came first; none is recorded.
         """
         try:
-            return self._append(events, deadline)
+            return self._append(events, deadline, meanwhile)
         except _Stale:
             # The writer refused before writing anything, so a second try is not a second
             # record: a restored ledger has another name, an erased person gets a new key.
@@ -122,9 +132,23 @@ class LedgerClient:
             for event in events:
                 self._keys.forget(event.tenant, event.subject)
         try:
-            return self._append(events, deadline)
+            return self._append(events, deadline, meanwhile)
         except _Stale as error:
             raise LedgerUnavailable("the writer refused a fresh event") from error
+
+    def seal_ahead(
+        self,
+        tenant: str,
+        subject: tuple[str, str] | None,
+        event_id: str,
+        payload: Mapping[str, bytes],
+    ) -> SealedAhead | None:
+        """Seal a part of an event's payload now (`ports.Ledger`); None: not without waiting."""
+        key, name = self._keys.known(tenant, subject), self._name
+        with suppress(ValueError):  # no origin for this tenant: `append` says so
+            if key is not None and name is not None:
+                return seal_ahead(payload, key, log_origin(name.name, tenant), event_id)
+        return None
 
     def reserve(self, once: Once, *, deadline: float) -> bytes | None:
         """Claim a scope (`ports.Ledger`): None to go on, or the stored answer.
@@ -147,10 +171,8 @@ class LedgerClient:
     def release(self, once: Once) -> None:
         """Give a claim back (`ports.Ledger`); never raises ours, its deadline does it too."""
         scope, body = self._master.once_scope(once.scope), self._master.once_body(once)
-        try:
+        with suppress(CounterfoilError):
             self._ask(["release", scope, body], self._clock.monotonic() + 1.0)
-        except CounterfoilError:
-            return
 
     def spend(self, scope: Sequence[str], *, expires_at: float, deadline: float) -> bool:
         """Spend what `scope` names (`ports.SingleUse`): False where it was spent before.
@@ -191,25 +213,25 @@ class LedgerClient:
     def health(self, *, deadline: float) -> Health:
         """Ask the writer whether it could record now. Never raises."""
         try:
-            match self._ask(["health"], deadline):
-                case ["ok", _]:
-                    return Health(ready=True)
-                case answer:
-                    return Health(ready=False, detail=str(_error(answer)))
+            answer = self._ask(["health"], deadline)
         except CounterfoilError as error:
             return Health(ready=False, detail=str(error))
+        ready = isinstance(answer, list) and answer[:1] == ["ok"]
+        return Health(ready=True) if ready else Health(ready=False, detail=str(_error(answer)))
 
     def close(self) -> None:
         """Close connections; only when no call is running."""
         self._channel.close()
         self._reader.close()
 
-    def _append(self, events: Sequence[Event], deadline: float) -> list[Recorded]:
+    def _append(
+        self, events: Sequence[Event], deadline: float, meanwhile: Callable[[], None] | None
+    ) -> list[Recorded]:
         try:
             sealed = [self._seal(event, deadline) for event in events]
         except NotRecordable as error:
             raise LedgerUnavailable(f"the event cannot be recorded: {error}") from error
-        match self._ask(["append", [item.wire for item in sealed]], deadline):
+        match self._ask(["append", [item.wire for item in sealed]], deadline, meanwhile):
             case ["ok", list(results)] if len(results) == len(events):
                 return [
                     self._recorded(*parts) for parts in zip(events, sealed, results, strict=True)
@@ -268,7 +290,9 @@ class LedgerClient:
                     raise _error(answer)
         return self._name
 
-    def _ask(self, request: Value, deadline: float) -> Value:
+    def _ask(
+        self, request: Value, deadline: float, meanwhile: Callable[[], None] | None = None
+    ) -> Value:
         """One request through the group; raises LedgerUnavailable where no answer came."""
         packed = encode(request)
         if len(packed) > MAX_FRAME_BYTES - _FRAME_ROOM:
@@ -278,7 +302,7 @@ class LedgerClient:
                 raise LedgerUnavailable("too many events wait for the ledger")
             self._waiting += 1
         try:
-            (answer,) = self._grouper.call([_Ask(packed, deadline)], deadline)
+            (answer,) = self._grouper.call([_Ask(packed, deadline, meanwhile)], deadline)
         finally:
             with self._lock:
                 self._waiting -= 1
@@ -295,7 +319,8 @@ class LedgerClient:
             frame = _fitting(asks[len(answers) :])
             try:
                 deadline = min(ask.deadline for ask in frame)
-                answers += self._channel.exchange([ask.packed for ask in frame], deadline)
+                sent = together(ask.meanwhile for ask in frame)
+                answers += self._channel.exchange([ask.packed for ask in frame], deadline, sent)
             except LedgerUnavailable as error:
                 answers += [LedgerUnavailable(error.detail) for _ in frame]
         return answers

@@ -47,6 +47,36 @@ class DataKey:
 
 
 @dataclass(frozen=True, slots=True)
+class _Field:
+    """One field of a payload, committed and sealed."""
+
+    blob: bytes
+    commitment: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Fields that were sealed before their event was whole; `payload` holds their bytes."""
+
+    key: DataKey
+    origin: str
+    event_id: str
+    payload: Mapping[str, bytes]
+    fields: Mapping[str, _Field]
+
+    def of(self, event: Event, key: DataKey, origin: str) -> Mapping[str, _Field]:
+        """The fields that are this event's, under this key, and of the very same bytes."""
+        if self.key is not key or self.origin != origin or self.event_id != event.event_id:
+            return {}
+        return {
+            name: field
+            for name, field in self.fields.items()
+            if event.payload.get(name) is self.payload[name]
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Sealed:
     """An event ready for the writer, and what its receipt will repeat."""
 
@@ -123,11 +153,9 @@ class KeyRing:
             LedgerError: what the writer's answer raises.
         """
         name = (tenant, subject)
-        with self._lock:
-            known = self._keys.get(name)
-            if known is not None:
-                self._keys.move_to_end(name)
-                return known
+        known = self.known(tenant, subject)
+        if known is not None:
+            return known
         lookup = self._master.lookup(tenant, subject)
         proposed = self._master.new_key(lookup)
         stored, wrapped = self._fetch(lookup, *proposed, deadline=deadline)
@@ -138,6 +166,14 @@ class KeyRing:
                 self._keys.popitem(last=False)
         return key
 
+    def known(self, tenant: str, subject: tuple[str, str] | None) -> DataKey | None:
+        """The data key of a person whom this process has met; asks nobody."""
+        with self._lock:
+            known = self._keys.get((tenant, subject))
+            if known is not None:
+                self._keys.move_to_end((tenant, subject))
+            return known
+
     def forget(self, tenant: str, subject: tuple[str, str] | None) -> None:
         """Drop a key that the writer does not know (any more)."""
         with self._lock:
@@ -147,6 +183,28 @@ class KeyRing:
 def needs_key(event: Event) -> bool:
     """Whether the event has a person or anything to seal."""
     return event.subject is not None or bool(event.payload) or event.once is not None
+
+
+def seal_ahead(payload: Mapping[str, bytes], key: DataKey, origin: str, event_id: str) -> Ahead:
+    """Commit and seal what is known of a payload, for `seal_event` to take over."""
+    fields = _seal_fields(payload, key, origin, event_id)
+    return Ahead(key, origin, event_id, payload, fields)
+
+
+def _seal_fields(
+    payload: Mapping[str, bytes], key: DataKey, origin: str, event_id: str
+) -> dict[str, _Field]:
+    # One system call for all salts and nonces: each costs more than sealing a field.
+    fresh = memoryview(os.urandom(_FRESH_BYTES * len(payload)))
+    fields = {}
+    for name, data in payload.items():
+        salt, nonce = bytes(fresh[:SALT_BYTES]), bytes(fresh[SALT_BYTES:_FRESH_BYTES])
+        fresh = fresh[_FRESH_BYTES:]
+        context = sealing_context(origin, event_id, name)
+        blob = _sealed(key.cipher, nonce, salt + data, context)
+        hashed = b64url(hashlib.sha256(blob).digest())
+        fields[name] = _Field(blob, b64url(commitment(salt, name, data)), hashed)
+    return fields
 
 
 def seal_event(event: Event, origin: str, key: DataKey | None, master: Master) -> Sealed:
@@ -160,15 +218,13 @@ def seal_event(event: Event, origin: str, key: DataKey | None, master: Master) -
     blobs: dict[str, bytes] = {}
     promise: list[Value] | None = None
     if key is not None:
-        # One system call for all salts and nonces: each costs more than sealing a field.
-        fresh = memoryview(os.urandom(_FRESH_BYTES * len(event.payload)))
-        for field in sorted(event.payload):
-            data, salt = event.payload[field], bytes(fresh[:SALT_BYTES])
-            nonce, fresh = bytes(fresh[SALT_BYTES:_FRESH_BYTES]), fresh[_FRESH_BYTES:]
-            context = sealing_context(origin, event.event_id, field)
-            blobs[field] = blob = _sealed(key.cipher, nonce, salt + data, context)
-            commitments[field] = b64url(commitment(salt, field, data))
-            hashes[field] = b64url(hashlib.sha256(blob).digest())
+        ahead = event.ahead.of(event, key, origin) if isinstance(event.ahead, Ahead) else {}
+        left = {name: data for name, data in event.payload.items() if name not in ahead}
+        fields = {**ahead, **_seal_fields(left, key, origin, event.event_id)}
+        for name in sorted(fields):
+            field = fields[name]
+            blobs[name], commitments[name] = field.blob, field.commitment
+            hashes[name] = field.hash
         if event.once is not None:
             promise = _seal_once(event.once, key, master)
     time = rfc3339(event.time)

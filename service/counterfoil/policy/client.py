@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from opa_client.opa import OpaClient
@@ -37,8 +38,17 @@ class UnixOpaClient(OpaClient):
         self._lean = LeanSession(self._address, headers=self.headers)
         return self._lean
 
-    def decide(self, document: JsonValue, url: str, *, seconds: float) -> LeanResponse:
+    def decide(
+        self,
+        document: JsonValue,
+        url: str,
+        *,
+        seconds: float,
+        sent: Callable[[], None] = lambda: None,
+    ) -> LeanResponse:
         """Post `{"input": document}` to a constant URL and return the complete answer.
+
+        `sent` is called once the question is out, and must not wait.
 
         `query_rule` of the library builds its URL anew from dotted names in each call and
         reads the body leniently; this is the same request without either.
@@ -46,7 +56,7 @@ class UnixOpaClient(OpaClient):
         Raises:
             TimeoutError, OSError, BrokenAnswer, PolicyUnavailable: see `LeanSession.post`.
         """
-        return self._lean.post(url, json={"input": document}, timeout=seconds)
+        return self._lean.post(url, json={"input": document}, timeout=seconds, sent=sent)
 
     def health(self, *, seconds: float) -> LeanResponse:
         """Ask whether every bundle is loaded; status 200 says yes.

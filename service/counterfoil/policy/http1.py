@@ -60,8 +60,12 @@ class Connection:
             self._socket = None
         self._buffer = b""
 
-    def exchange(self, request: bytes, deadline: float) -> HttpAnswer:
+    def exchange(
+        self, request: bytes, deadline: float, sent: Callable[[], None] = lambda: None
+    ) -> HttpAnswer:
         """Send `request` and return its complete answer, all before `deadline`.
+
+        `sent` is called between the two, and must not wait.
 
         The request must be safe to repeat: it is sent once more, on a new connection, when
         a kept-alive one turns out to have been closed before any byte of the answer.
@@ -73,11 +77,11 @@ class Connection:
         """
         reused = self._socket is not None and self._is_quiet(self._socket)
         try:
-            return self._once(request, deadline)
+            return self._once(request, deadline, sent)
         except (ClosedBeforeAnswer, ConnectionResetError, BrokenPipeError):
             if not reused or self._buffer:
                 raise
-        return self._once(request, deadline)
+        return self._once(request, deadline, sent)
 
     def _is_quiet(self, connected: socket.socket) -> bool:
         """Nothing may wait on an idle connection: stray bytes would become our answer."""
@@ -91,7 +95,7 @@ class Connection:
         self.close()
         return False
 
-    def _once(self, request: bytes, deadline: float) -> HttpAnswer:
+    def _once(self, request: bytes, deadline: float, sent: Callable[[], None]) -> HttpAnswer:
         complete = False
         try:
             if self._socket is None:
@@ -99,6 +103,7 @@ class Connection:
             self._buffer = b""
             self._socket.settimeout(_left(deadline))
             self._socket.sendall(request)
+            sent()
             answer, keep = self._read(self._socket, deadline)
             complete = keep
         finally:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from counterfoil.config_model import Config
+from counterfoil.core.meanwhile import together
 from counterfoil.core.model import JsonValue
 from counterfoil.errors import PolicyTimeout, PolicyUnavailable
 from counterfoil.grouping import Grouper
@@ -44,6 +45,7 @@ class _AskSingly(Exception):
 class _Item:
     question: PolicyQuestion
     deadline: float
+    meanwhile: Callable[[], None] | None = None
 
 
 class Opa:
@@ -82,10 +84,17 @@ class Opa:
         return self._known_revisions
 
     def ask(
-        self, questions: Sequence[PolicyQuestion], *, deadline: float
+        self,
+        questions: Sequence[PolicyQuestion],
+        *,
+        deadline: float,
+        meanwhile: Callable[[], None] | None = None,
     ) -> list[PolicyAnswer | Exception]:
-        """Ask all; an item is a `PolicyError` where no complete answer came in time."""
-        items = [_Item(question, deadline) for question in questions]
+        """Ask all (`ports.PolicyEngine`); an item without a complete answer is an error."""
+        items = [
+            _Item(question, deadline, None if index else meanwhile)
+            for index, question in enumerate(questions)
+        ]
         answers = self._grouper.call(items, deadline)
         for position, answer in enumerate(answers):
             if isinstance(answer, PolicyAnswer):
@@ -119,13 +128,13 @@ class Opa:
             return PolicyTimeout()
         try:
             now = time.monotonic()
-            return self._one(item.question, now + (item.deadline - now) / left)
+            return self._one(item, now + (item.deadline - now) / left)
         finally:
             self._singles.release()
 
     def _send(self, items: list[_Item]) -> list[PolicyAnswer | Exception]:
         if len(items) == 1:
-            return [self._one(items[0].question, items[0].deadline)]
+            return [self._one(items[0], items[0].deadline)]
         questions = [item.question for item in items]
         now = time.monotonic()
         deadline = now + (min(item.deadline for item in items) - now) * _GROUP_SHARE
@@ -134,21 +143,27 @@ class Opa:
         document: JsonValue = {
             "items": {n: q.input for n, q in zip(nonces, questions, strict=True)}
         }
-        body = self._query(document, self._group_url, deadline)
+        body = self._query(
+            document, self._group_url, deadline, together(item.meanwhile for item in items)
+        )
         answers = read_group(body, nonces, questions) if isinstance(body, bytes) else None
         if answers is None:
             return [_AskSingly() for _ in items]
         return list(answers)
 
-    def _one(self, question: PolicyQuestion, deadline: float) -> PolicyAnswer | Exception:
-        body = self._query(question.input, self._single_url, deadline)
+    def _one(self, item: _Item, deadline: float) -> PolicyAnswer | Exception:
+        body = self._query(
+            item.question.input, self._single_url, deadline, together([item.meanwhile])
+        )
         return read_single(body) if isinstance(body, bytes) else body
 
-    def _query(self, document: JsonValue, url: str, deadline: float) -> bytes | Exception:
+    def _query(
+        self, document: JsonValue, url: str, deadline: float, sent: Callable[[], None]
+    ) -> bytes | Exception:
         """The body of a complete 200, or why there is none, as a value for its caller."""
         seconds = deadline - time.monotonic()
         try:
-            response = self._client.decide(document, url, seconds=seconds)
+            response = self._client.decide(document, url, seconds=seconds, sent=sent)
             response.raise_for_status()
         except TimeoutError as error:
             return _because(PolicyTimeout(), error)

@@ -13,7 +13,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Never
 from urllib.parse import urlsplit
@@ -156,8 +156,17 @@ class LeanSession:
         self._headers = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self._heads: dict[str, bytes] = {}
 
-    def post(self, url: str, *, json: JsonValue, timeout: float) -> LeanResponse:
+    def post(
+        self,
+        url: str,
+        *,
+        json: JsonValue,
+        timeout: float,
+        sent: Callable[[], None] = lambda: None,
+    ) -> LeanResponse:
         """Post JSON and return a complete answer of any status.
+
+        `sent` is called once the question is out, and must not wait.
 
         Raises:
             TimeoutError: not complete within `timeout` seconds.
@@ -168,7 +177,7 @@ class LeanSession:
         """
         body = orjson.dumps(json, default=_plain)
         head = self._heads.get(url) or self._head("POST", url, url)
-        return self._exchange(b"%b%d\r\n\r\n%b" % (head, len(body), body), timeout)
+        return self._exchange(b"%b%d\r\n\r\n%b" % (head, len(body), body), timeout, sent)
 
     def get(self, url: str, *, timeout: float) -> LeanResponse:
         """Get a document, for health. Raises as `post` does."""
@@ -190,14 +199,16 @@ class LeanSession:
         while self._idle:
             self._idle.pop().close()
 
-    def _exchange(self, request: bytes, seconds: float) -> LeanResponse:
+    def _exchange(
+        self, request: bytes, seconds: float, sent: Callable[[], None] = lambda: None
+    ) -> LeanResponse:
         if os.getpid() != self._pid:
             raise ForkedClient("the policy client was made before a fork")
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = Connection(self._address.connect, self._max_answer_bytes)
-        answer = connection.exchange(request, time.monotonic() + seconds)
+        answer = connection.exchange(request, time.monotonic() + seconds, sent)
         if len(self._idle) < _MAX_IDLE:
             self._idle.append(connection)
         else:

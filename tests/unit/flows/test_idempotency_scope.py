@@ -119,7 +119,6 @@ def _grant(expires_at: float) -> Grant:
         credential_deadline=expires_at,
         audience="a",
         claims={},
-        signed_request="",
     )
 
 

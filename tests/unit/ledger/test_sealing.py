@@ -20,10 +20,11 @@ from counterfoil.ledger.sealing import (
     Master,
     open_once,
     open_payload,
+    seal_ahead,
     seal_event,
     unpack_sealed,
 )
-from counterfoil.ports import Once
+from counterfoil.ports import Event, Once
 from ledgers import ALICE, PROMPT, SQL, event
 
 ORIGIN = "ledger.example.test/00/log/default"
@@ -44,6 +45,48 @@ def test_a_sealed_payload_opens_to_the_same_bytes() -> None:
     blobs, commitments = unpack_sealed(packed), orjson.loads(leaf)["commitments"]
     place = (ORIGIN, sent.event_id)
     assert open_payload(key, blobs, commitments, place) == {"arguments": SQL, "prompt": PROMPT}
+
+
+def blobs_of(sent: Event, key: DataKey, origin: str = ORIGIN) -> dict[str, bytes]:
+    """What is stored of the event; it opens, and to what was sent."""
+    leaf, packed, _ = seal_event(sent, origin, key, MASTER).wire
+    assert isinstance(leaf, bytes)
+    assert isinstance(packed, bytes)
+    blobs = unpack_sealed(packed)
+    commitments, place = orjson.loads(leaf)["commitments"], (origin, sent.event_id)
+    assert open_payload(key, blobs, commitments, place) == sent.payload
+    return blobs
+
+
+def test_what_was_sealed_ahead_is_taken_over_and_the_rest_is_sealed() -> None:
+    key, sent = fresh_key(), event()
+    part = {"prompt": sent.payload["prompt"]}
+    ahead = seal_ahead(part, key, ORIGIN, sent.event_id)
+    blobs = blobs_of(replace(sent, ahead=ahead), key)
+    assert blobs["prompt"] == ahead.fields["prompt"].blob
+    assert set(blobs) == set(sent.payload)
+
+
+@pytest.mark.parametrize("changed", ["event", "origin", "key", "bytes", "absent"])
+def test_what_was_sealed_ahead_for_another_event_key_or_text_is_sealed_anew(changed: str) -> None:
+    """Or a record would not open, or would hold other words than were judged."""
+    key, sent = fresh_key(), event()
+    part = {"prompt": sent.payload["prompt"]}
+    ahead = seal_ahead(part, key, ORIGIN, sent.event_id)
+    stale, origin = ahead.fields["prompt"].blob, ORIGIN
+    if changed == "event":
+        sent = replace(sent, event_id="evt_" + "9" * 26)
+    elif changed == "origin":
+        origin = ORIGIN.replace("/00/", "/01/")
+    elif changed == "key":
+        key = fresh_key()
+    elif changed == "bytes":
+        sent = replace(sent, payload={**sent.payload, "prompt": b"another prompt"})
+    else:
+        sent = replace(sent, payload={"arguments": SQL})
+    blobs = blobs_of(replace(sent, ahead=ahead), key, origin)
+    assert set(blobs) == set(sent.payload)
+    assert stale not in blobs.values()
 
 
 @pytest.mark.parametrize("attack", ["byte", "field", "event", "origin", "key", "commitment"])
