@@ -24,13 +24,14 @@ from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.checkpoint import VerifierKey, log_origin
 from counterfoil.core.model import JsonObject
 from counterfoil.core.times import rfc3339
+from counterfoil.ledger.fields import DataKey
 from counterfoil.ledger.keys import (
     VERIFIER_KEY,
     export_verifier_key,
     load_master,
     read_verifier_key,
 )
-from counterfoil.ledger.sealing import DataKey, Master, needs_key, seal_event
+from counterfoil.ledger.sealing import Master, needs_key, seal_event
 from counterfoil.ledger.store import Store
 from counterfoil.ports import Event, Once
 from evidence import ROOT

@@ -17,8 +17,9 @@ from counterfoil.core.checkpoint import log_origin
 from counterfoil.errors import LedgerUnavailable
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.ledger.database import StorageFailed, StorageUnavailable
+from counterfoil.ledger.fields import DataKey
 from counterfoil.ledger.frames import Value
-from counterfoil.ledger.sealing import DataKey, Master, seal_event
+from counterfoil.ledger.sealing import Master, seal_event
 from counterfoil.ledger.store import WAL_BYTES, Store
 from counterfoil.ports import Recorded
 from ledgers import CLOCK, Ledger, event, open_store, running_ledger, soon

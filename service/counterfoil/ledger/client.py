@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ from counterfoil.errors import (
 )
 from counterfoil.grouping import Grouper, GroupLost
 from counterfoil.ledger.channel import Channel
+from counterfoil.ledger.fields import seal_ahead
 from counterfoil.ledger.frames import MAX_FRAME_BYTES, Value, encode
 from counterfoil.ledger.keys import load_master
 from counterfoil.ledger.reader import Reader, receipt_of
@@ -40,7 +42,6 @@ from counterfoil.ledger.sealing import (
     needs_key,
     once_key_id,
     open_once,
-    seal_ahead,
     seal_event,
 )
 from counterfoil.ledger.slices import Slices
@@ -49,7 +50,7 @@ from counterfoil.ports import Clock, Event, Health, Once, Recorded, SealedAhead,
 
 MAX_GROUP = 64
 MAX_WAITING: Final = 1_024  # callers of one worker; more would only wait for their 503
-_FRAME_ROOM = 1_024  # the frame's own words around its requests
+_FRAME_ROOM = 1_024  # the frame's own words
 
 
 class OnceConflict(IdempotencyConflict):
@@ -146,7 +147,7 @@ class LedgerClient:
         """Seal a part of an event's payload now (`ports.Ledger`); None: not without waiting."""
         key, name = self._keys.known(tenant, subject), self._name
         with suppress(ValueError):  # no origin for this tenant: `append` says so
-            if key is not None and name is not None:
+            if key and name:
                 return seal_ahead(payload, key, log_origin(name.name, tenant), event_id)
         return None
 
@@ -170,9 +171,9 @@ class LedgerClient:
 
     def release(self, once: Once) -> None:
         """Give a claim back (`ports.Ledger`); never raises ours, its deadline does it too."""
-        scope, body = self._master.once_scope(once.scope), self._master.once_body(once)
+        request = [self._master.once_scope(once.scope), self._master.once_body(once)]
         with suppress(CounterfoilError):
-            self._ask(["release", scope, body], self._clock.monotonic() + 1.0)
+            self._ask(["release", *request], self._clock.monotonic() + 1.0)
 
     def spend(self, scope: Sequence[str], *, expires_at: float, deadline: float) -> bool:
         """Spend what `scope` names (`ports.SingleUse`): False where it was spent before.
@@ -216,8 +217,8 @@ class LedgerClient:
             answer = self._ask(["health"], deadline)
         except CounterfoilError as error:
             return Health(ready=False, detail=str(error))
-        ready = isinstance(answer, list) and answer[:1] == ["ok"]
-        return Health(ready=True) if ready else Health(ready=False, detail=str(_error(answer)))
+        sound = isinstance(answer, list) and answer[:1] == ["ok"]
+        return Health(ready=sound, detail="" if sound else str(_error(answer)))
 
     def close(self) -> None:
         """Close connections; only when no call is running."""
@@ -256,10 +257,10 @@ class LedgerClient:
                 return Recorded(receipt=receipt_of(*parts, signature))
             case [bytes(leaf), bytes(signature), bytes(answer)] if event.once is not None:
                 first = orjson.loads(leaf)
-                hashed_leaf = b64url(leaf_hash(leaf))
-                parts = (first["origin"], first["event_id"], hashed_leaf, first["time"])
-                repeated = self._open_once(event.once, answer)
-                return Recorded(receipt=receipt_of(*parts, signature), repeated=repeated)
+                own = b64url(leaf_hash(leaf))
+                parts = (first["origin"], first["event_id"], own, first["time"])
+                receipt = receipt_of(*parts, signature)
+                return Recorded(receipt=receipt, repeated=self._open_once(event.once, answer))
             case _:
                 raise LedgerUnavailable("the ledger writer gave an unknown answer")
 
@@ -327,12 +328,9 @@ class LedgerClient:
 
 
 def _fitting(asks: list[_Ask]) -> list[_Ask]:
-    total = 0
-    for count, ask in enumerate(asks):
-        total += len(ask.packed)
-        if total > MAX_FRAME_BYTES - _FRAME_ROOM:
-            return asks[:count]
-    return asks
+    sizes = accumulate(len(ask.packed) for ask in asks)
+    most = MAX_FRAME_BYTES - _FRAME_ROOM
+    return [ask for ask, size in zip(asks, sizes, strict=True) if size <= most]
 
 
 def _error(answer: Value) -> Exception:

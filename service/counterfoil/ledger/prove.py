@@ -17,10 +17,11 @@ from counterfoil.core.tree import (
 )
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger.evidence import Leaf
+from counterfoil.ledger.fields import DataKey
 from counterfoil.ledger.keys import Verifier
 from counterfoil.ledger.nodes import Head, Nodes, Rows
 from counterfoil.ledger.proof_file import InvalidProof, Opened, ProofFile, check_proof
-from counterfoil.ledger.sealing import DataKey, open_fields, unpack_sealed
+from counterfoil.ledger.sealing import open_fields, unpack_sealed
 
 _RECORD = (
     "SELECT e.idx, e.leaf, e.signature, p.sealed, l.log, l.size, l.frontier, l.note, l.kept,"

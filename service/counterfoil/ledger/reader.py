@@ -20,9 +20,10 @@ from counterfoil.core.entry import receipt_message
 from counterfoil.core.model import JsonObject, Receipt
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import LedgerCorrupt
+from counterfoil.ledger.fields import DataKey
 from counterfoil.ledger.keys import Verifier
 from counterfoil.ledger.port import Source
-from counterfoil.ledger.sealing import DataKey, Master, open_payload, unpack_sealed
+from counterfoil.ledger.sealing import Master, open_payload, unpack_sealed
 from counterfoil.ledger.sqlite_source import SqliteSource
 from counterfoil.ledger.states import stored_state
 from counterfoil.ports import StoredEvent, StoredState

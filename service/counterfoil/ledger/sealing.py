@@ -6,7 +6,6 @@ in `subject_keys`, and dies with its row; nothing derives it again.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import threading
@@ -27,53 +26,13 @@ from counterfoil.core.entry import (
 )
 from counterfoil.core.times import rfc3339
 from counterfoil.errors import LedgerCorrupt
+from counterfoil.ledger.fields import NONCE_BYTES, SEALED_VERSION, Ahead, DataKey, seal, seal_fields
 from counterfoil.ledger.frames import BadFrame, Value, encode, unpack
 from counterfoil.ports import Change, Event, Once
 
-SEALED_VERSION = b"\x01"  # AES-256-GCM: version ‖ nonce ‖ ciphertext of (salt ‖ bytes)
 KEY_ID_CHARACTERS = 22
 MAX_CACHED_KEYS = 4_096
-_NONCE_BYTES = 12
-_FRESH_BYTES = SALT_BYTES + _NONCE_BYTES  # what one sealed field needs
 _KEY_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class DataKey:
-    """One person's (or tenant's) open data key."""
-
-    id: str
-    cipher: AESGCM
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One field of a payload, committed and sealed."""
-
-    blob: bytes
-    commitment: str
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """Fields that were sealed before their event was whole; `payload` holds their bytes."""
-
-    key: DataKey
-    origin: str
-    event_id: str
-    payload: Mapping[str, bytes]
-    fields: Mapping[str, _Field]
-
-    def of(self, event: Event, key: DataKey, origin: str) -> Mapping[str, _Field]:
-        """The fields that are this event's, under this key, and of the very same bytes."""
-        if self.key is not key or self.origin != origin or self.event_id != event.event_id:
-            return {}
-        return {
-            name: field
-            for name, field in self.fields.items()
-            if event.payload.get(name) is self.payload[name]
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +78,7 @@ class Master:
 
     def new_key(self, lookup: bytes) -> tuple[str, bytes]:
         """Draw a data key for who is found by `lookup`: its id and its wrapped form."""
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = os.urandom(NONCE_BYTES)
         wrapped = nonce + self._wrap.encrypt(nonce, os.urandom(_KEY_BYTES), lookup)
         return data_key_id(lookup, wrapped), wrapped
 
@@ -132,7 +91,7 @@ class Master:
         if data_key_id(lookup, wrapped) != name:
             raise LedgerCorrupt("a data key is not the one that its id names")
         try:
-            opened = self._wrap.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], lookup)
+            opened = self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], lookup)
         except (InvalidTag, ValueError) as error:
             raise LedgerCorrupt("a data key does not open with this sealing key") from error
         return DataKey(name, AESGCM(opened))
@@ -185,28 +144,6 @@ def needs_key(event: Event) -> bool:
     return event.subject is not None or bool(event.payload) or event.once is not None
 
 
-def seal_ahead(payload: Mapping[str, bytes], key: DataKey, origin: str, event_id: str) -> Ahead:
-    """Commit and seal what is known of a payload, for `seal_event` to take over."""
-    fields = _seal_fields(payload, key, origin, event_id)
-    return Ahead(key, origin, event_id, payload, fields)
-
-
-def _seal_fields(
-    payload: Mapping[str, bytes], key: DataKey, origin: str, event_id: str
-) -> dict[str, _Field]:
-    # One system call for all salts and nonces: each costs more than sealing a field.
-    fresh = memoryview(os.urandom(_FRESH_BYTES * len(payload)))
-    fields = {}
-    for name, data in payload.items():
-        salt, nonce = bytes(fresh[:SALT_BYTES]), bytes(fresh[SALT_BYTES:_FRESH_BYTES])
-        fresh = fresh[_FRESH_BYTES:]
-        context = sealing_context(origin, event_id, name)
-        blob = _sealed(key.cipher, nonce, salt + data, context)
-        hashed = b64url(hashlib.sha256(blob).digest())
-        fields[name] = _Field(blob, b64url(commitment(salt, name, data)), hashed)
-    return fields
-
-
 def seal_event(event: Event, origin: str, key: DataKey | None, master: Master) -> Sealed:
     """Commit and seal the payload, build the leaf; `key` is None only without `needs_key`.
 
@@ -220,7 +157,7 @@ def seal_event(event: Event, origin: str, key: DataKey | None, master: Master) -
     if key is not None:
         ahead = event.ahead.of(event, key, origin) if isinstance(event.ahead, Ahead) else {}
         left = {name: data for name, data in event.payload.items() if name not in ahead}
-        fields = {**ahead, **_seal_fields(left, key, origin, event.event_id)}
+        fields = {**ahead, **seal_fields(left, key, origin, event.event_id)}
         for name in sorted(fields):
             field = fields[name]
             blobs[name], commitments[name] = field.blob, field.commitment
@@ -312,7 +249,7 @@ def open_once(sealed_answer: bytes, once: Once, key: DataKey, master: Master) ->
 
 def _seal_once(once: Once, key: DataKey, master: Master) -> list[Value]:
     scope = master.once_scope(once.scope)
-    sealed = _seal(key.cipher, once.answer, b"once\n" + scope)
+    sealed = seal(key.cipher, once.answer, b"once\n" + scope)
     answer = SEALED_VERSION + key.id.encode() + sealed
     return [scope, master.once_body(once), answer, float(once.expires_at)]
 
@@ -331,16 +268,8 @@ def _step(change: Change, master: Master) -> list[Value]:
     ]
 
 
-def _seal(cipher: AESGCM, data: bytes, context: bytes) -> bytes:
-    return _sealed(cipher, os.urandom(_NONCE_BYTES), data, context)
-
-
-def _sealed(cipher: AESGCM, nonce: bytes, data: bytes, context: bytes) -> bytes:
-    return SEALED_VERSION + nonce + cipher.encrypt(nonce, data, context)
-
-
 def _open(cipher: AESGCM, blob: bytes, context: bytes) -> bytes:
-    start = len(SEALED_VERSION) + _NONCE_BYTES
+    start = len(SEALED_VERSION) + NONCE_BYTES
     if blob[:1] != SEALED_VERSION:
         raise LedgerCorrupt("a sealed field has an unknown form")
     try:

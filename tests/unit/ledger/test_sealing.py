@@ -13,14 +13,13 @@ from counterfoil.core.canonical import digest
 from counterfoil.core.entry import data_key_id
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger import sealing
+from counterfoil.ledger.fields import DataKey, seal_ahead
 from counterfoil.ledger.frames import encode, unpack
 from counterfoil.ledger.sealing import (
-    DataKey,
     KeyRing,
     Master,
     open_once,
     open_payload,
-    seal_ahead,
     seal_event,
     unpack_sealed,
 )
