@@ -111,7 +111,21 @@ async def run_permitted(call: Call[T], permit: Permit, cancel: Cancel) -> T:
         raise error
     result = task.result()
     _report_result(call, permit, result)
+    hold_to_rows(permit, result)
     return result
+
+
+def hold_to_rows(permit: Permit, result: object) -> None:
+    """Keep a result back that has more rows than the allow says, where they can be counted.
+
+    The tool said that it holds to the number; this is for when it does not.
+
+    Raises:
+        ActionRefusedError: it has more; the action ran, and its outcome is reported.
+    """
+    rows = None if permit.grant is None else permit.grant.max_rows
+    if rows is not None and isinstance(result, list | tuple) and len(result) > rows:
+        raise ActionRefusedError(refusal.too_many_rows(rows, decision_id=permit.decision_id))
 
 
 def begun(permit: Permit, start: Callable[[Permit], S]) -> S:
@@ -198,6 +212,7 @@ async def perform_stream(
     try:
         while (item := await _next(queue, task, cancel)) is not None:
             last = [item[0]]
+            hold_to_rows(permit, item[0])
             yield item[0]
         reported = True
         if task.cancelled() or not task.done():

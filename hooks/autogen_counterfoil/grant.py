@@ -23,6 +23,8 @@ class Grant:
     scoped_token_request: JsonObject | None = field(default=None, repr=False)
     session: JsonObject | None = None
     """`execute.session`: search_path and the like, for a tool that declares to honour it."""
+    max_rows: int | None = None
+    """How many rows the tool may give at most; a tool that `Guard(honours=…)` names holds to it."""
 
 
 _CURRENT: ContextVar[Grant | None] = ContextVar("counterfoil_grant", default=None)
@@ -50,6 +52,7 @@ def grant_of(answer: Answer) -> Grant:
         ambient=answer.ambient,
         scoped_token_request=answer.scoped_token_request,
         session=answer.session,
+        max_rows=answer.max_rows,
     )
 
 

@@ -19,7 +19,7 @@ import asyncio
 import logging
 import ssl
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -73,6 +73,8 @@ class Guard:
         approval_wait_seconds: the most a call waits for a person.
         flush_seconds: the most the end of a run waits for outcome reports.
         on_approval: called with what a person is asked for, once per wait.
+        honours: names of tools that hold to `current_grant().max_rows`. Any other tool is
+            refused where an allow asks for it.
         insecure_http: allow plain HTTP to another machine, which shows it the token.
         tls: trust and client certificate for https.
     """
@@ -86,6 +88,7 @@ class Guard:
         approval_wait_seconds: float = 900.0,
         flush_seconds: float = 10.0,
         on_approval: OnApproval | None = None,
+        honours: Collection[str] = (),
         insecure_http: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -98,6 +101,7 @@ class Guard:
         self._approval_wait_seconds = approval_wait_seconds
         self._flush_seconds = flush_seconds
         self._on_approval = on_approval
+        self._honours = frozenset(honours)
         self._open_on: dict[asyncio.AbstractEventLoop, int] = {}
         self._enforced: set[str] = set()  # tools that the service has said it enforces
 
@@ -246,6 +250,8 @@ class Guard:
         if answer.effect is Effect.ALLOW:
             judged = action.arguments if answer.execute is None else canonical(answer.execute)
             hold_to_action(answer, action, token, judged)  # 6
+            if answer.max_rows is not None and not observed and action.name not in self._honours:
+                return refusal.not_bound(answer.max_rows, decision_id=answer.decision_id)
             session.tally.allowed += 1
             return Permit(
                 session=session,

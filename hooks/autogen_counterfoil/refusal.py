@@ -28,6 +28,8 @@ class Refusal:
         lines = [f"NOT RUN: {self.headline}{mark}"]
         for reason in self.reasons:
             lines.append(f"- {reason.title} [{reason.code}]")
+            if reason.parts:
+                lines.append(f"  In: {', '.join(f'“{part}”' for part in reason.parts)}")
             if reason.solution:
                 lines.append(f"  What to do: {reason.solution}")
         return "\n".join(lines)[:MAX_TEXT] + f"\nAsking again can help: {self.again.value}"
@@ -66,6 +68,28 @@ def by_policy(reasons: Sequence[Reason], *, decision_id: str) -> Refusal:
         headline="policy denies this action.",
         reasons=tuple(reasons),
         again=Again.NEVER_SAME,
+        decision_id=decision_id,
+    )
+
+
+def not_bound(rows: int, *, decision_id: str) -> Refusal:
+    """Make the refusal of a call whose tool does not hold to a number of rows."""
+    return refused(
+        "hook.obligation_unmet",
+        f"It is allowed for at most {rows} rows, and this tool does not hold to a number",
+        solution=f"Say so in the command itself, such as LIMIT {rows} in SQL.",
+        again=Again.CORRECTED,
+        decision_id=decision_id,
+    )
+
+
+def too_many_rows(rows: int, *, decision_id: str | None) -> Refusal:
+    """Make the refusal of a result that is longer than what was allowed; it ran."""
+    return refused(
+        "hook.too_many_rows",
+        f"The action ran, and its result has more than the {rows} rows that are allowed",
+        solution=f"Ask for fewer rows, such as by LIMIT {rows} in SQL.",
+        again=Again.CORRECTED,
         decision_id=decision_id,
     )
 

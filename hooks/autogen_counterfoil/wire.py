@@ -17,6 +17,8 @@ from autogen_counterfoil.errors import AnswerNotTrustedError
 
 MAX_CONTEXT_TEXT = 65_536  # characters, `schemas/authorization_request.json`
 MAX_NAME = 256
+MAX_ROWS = "max_rows"
+"""The obligation to give no more rows of a result than it says."""
 
 
 class Effect(StrEnum):
@@ -52,6 +54,8 @@ class Reason:
     code: str
     title: str
     solution: str = ""
+    parts: tuple[str, ...] = ()
+    """The words of the call that it is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,7 @@ class Answer:
     ambient: tuple[JsonObject, ...] = ()
     execute: JsonObject | None = None
     session: JsonObject | None = None
+    max_rows: int | None = None
     scoped_token_request: JsonObject | None = None
     approval: Approval | None = None
     judged: JsonObject | None = None
@@ -158,6 +163,7 @@ def read_answer(body: bytes) -> Answer:
         session=None if execute is None else _object(execute, "session"),
         scoped_token_request=_object(value, "scoped_token_request"),
         approval=_approval(_object(value, "approval")),
+        max_rows=_max_rows(value),
         judged=_object(value, "judged"),
         policy=_object(value, "policy"),
         receipt=_object(value, "receipt"),
@@ -168,15 +174,26 @@ def _hold_together(value: JsonObject, effect: Effect) -> None:
     """Check that the members fit the effect."""
     execute = _object(value, "execute")
     if effect is Effect.ALLOW:
-        if _objects(value, "obligations"):
-            # XACML: an allow whose obligations the enforcement point does not know is none
-            raise AnswerNotTrustedError("it carries an obligation that this hook does not know")
         if execute is not None and _object(execute, "arguments") is None:
             raise AnswerNotTrustedError("execute names no arguments")
     elif execute is not None or any(
         value.get(name) for name in ("scoped_token_request", "permissions", "ambient", "judged")
     ):
         raise AnswerNotTrustedError("it carries a grant without an allow")
+
+
+def _max_rows(value: JsonObject) -> int | None:
+    """The one obligation that this hook knows: how many rows a tool may give, at most."""
+    least: int | None = None
+    for item in _objects(value, "obligations"):
+        rows = item.get("rows")
+        if item.keys() - {"operations"} != {"type", "rows"} or item["type"] != MAX_ROWS:
+            # XACML: an allow whose obligations the enforcement point does not know is none
+            raise AnswerNotTrustedError("it carries an obligation that this hook does not know")
+        if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
+            raise AnswerNotTrustedError("its obligation names no number of rows")
+        least = rows if least is None else min(least, rows)
+    return least
 
 
 def read_approval(body: bytes) -> Approval:
@@ -209,7 +226,14 @@ def _reason(value: JsonObject) -> Reason:
         code=_text(value, "code"),
         title=_text(value, "title"),
         solution=_optional_text(value, "solution") or "",
+        parts=_parts(value.get("parts", [])),
     )
+
+
+def _parts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        raise AnswerNotTrustedError("parts are no list of texts")
+    return tuple(value)
 
 
 def _text(value: JsonObject, name: str) -> str:

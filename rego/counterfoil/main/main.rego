@@ -22,12 +22,12 @@ decision := result.deny(_refusals) if {
 	count(input.uncertain) > 0
 } else := result.deny({result.no_operation}) if {
 	count(input.operations) == 0
-} else := result.allow if {
+} else := result.allow(_obligations) if {
 	_all_allowed
 	count(_tenant_approvals) == 0
 } else := result.deny({result.default_deny(_uncovered)}) if {
 	count(_uncovered) > 0
-} else := result.approved if {
+} else := result.approved(_obligations) if {
 	count(_approvals) == 1
 	every terms in _approvals { approval.given(terms) }
 } else := result.needs_approval(_approvals) if {
@@ -49,9 +49,7 @@ decisions[nonce] := {"action_digest": item.action_digest, "decision": answer} if
 
 # METADATA
 # title: Refusals
-# description: |
-#   Every reason to deny: of the action's family, of its operations' families, and of the
-#   tenant's own packages for both.
+# description: Every reason to deny of the families, and of the tenant's packages for them.
 _refusals contains reason if {
 	some reason in data.counterfoil.actions[input.action.family].deny
 }
@@ -79,6 +77,14 @@ _all_allowed if {
 		data.counterfoil.actions[operation.family].allow[i]
 	]
 	count(allowed) == count(input.operations)
+}
+
+# METADATA
+# title: Obligations
+# description: What whoever runs the action must hold to, as each family says.
+_obligations contains item if {
+	some operation in input.operations
+	some item in data.counterfoil.actions[operation.family].obligations
 }
 
 # METADATA

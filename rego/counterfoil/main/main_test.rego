@@ -143,3 +143,24 @@ test_grouped_decisions_are_each_their_own if {
 	decisions.n2.decision.effect == "deny"
 	count(decisions) == 2
 }
+
+test_an_allow_carries_what_must_be_held_to_and_a_refusal_nothing if {
+	rights := {"orders-developer": {"effect": "allow", "bound_rows": 5}}
+	access := object.union(data.data.access, {"default": {"database": {"orders": {"public": {"table": {"select": rights}}}}}})
+	reading := main.decision with input as sample.of("database", [sample.table("select")]) with data.data.access as access
+	reading.effect == "allow"
+	reading.obligations == {{"type": "max_rows", "rows": 5, "operations": [0]}}
+	both := sample.of("database", [sample.table("select"), sample.table("delete")])
+	refused := main.decision with input as both with data.data.access as access
+	refused.effect == "deny"
+	refused.obligations == []
+}
+
+test_what_people_approved_is_held_to_as_well if {
+	rights := {"orders-developer": {"effect": "database-change", "bound_rows": 5}}
+	access := object.union(data.data.access, {"default": {"database": {"orders": {"public": {"table": {"select": rights}}}}}})
+	request := object.union(sample.of("database", [sample.table("select")]), approved_by_bob)
+	decision := main.decision with input as request with data.data.access as access
+	decision.effect == "allow"
+	decision.obligations == {{"type": "max_rows", "rows": 5, "operations": [0]}}
+}

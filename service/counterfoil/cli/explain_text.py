@@ -26,6 +26,7 @@ def printed(item: Explained, why: Why, *, colour: bool) -> str:
     lines = [
         *marked(command_text(item.case), value, colour=colour),
         *reasons_of(value, colour=colour),
+        *(f"  must be held to: {shown(compact(item))}" for item in items(value.get("obligations"))),
         "",
         *because_lines(why),
     ]

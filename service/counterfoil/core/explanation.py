@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from counterfoil.core.case import PERMITTING, Case, operation_json, reason_json
+from counterfoil.core.case import PERMITTING, Case, operation_json
 from counterfoil.core.model import Decision, JsonValue
+from counterfoil.core.response import answered_reason
 
 
 def explanation_json(
@@ -32,7 +33,7 @@ def explanation_json(
         operations.append({**value, "span": value.get("span", whole)})
     explained: dict[str, JsonValue] = {
         "effect": decision.effect.value,
-        "reasons": [reason_json(reason) for reason in decision.reasons],
+        "reasons": [answered_reason(reason, case) for reason in decision.reasons],
         "operations": operations,
         "uncertain": [
             {"code": item.code, "span": whole if item.span is None else list(item.span)}
@@ -41,6 +42,8 @@ def explanation_json(
         "permissions": list(decision.permissions) if permitted else [],
         "ambient": list(reading.ambient) if permitted else [],
     }
+    if permitted and decision.obligations:
+        explained["obligations"] = list(decision.obligations)
     if permitted and reading.execute is not None:
         execute: dict[str, JsonValue] = {"arguments": reading.execute.arguments}
         if reading.execute.session is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from counterfoil.core.case import PERMITTING, Case, reason_json
-from counterfoil.core.model import Decision, JsonObject, JsonValue, Receipt
+from counterfoil.core.model import Decision, JsonObject, JsonValue, Reason, Receipt
+from counterfoil.core.parts import parts_of
 
 Draft = dict[str, JsonValue]
 """An answer that has no receipt yet, and so may not leave."""
@@ -27,7 +28,7 @@ def draft(
         "decision_id": case.decision_id,
         "effect": decision.effect.value,
         "enforcement": case.located.enforcement.value,
-        "reasons": [reason_json(reason) for reason in decision.reasons],
+        "reasons": [answered_reason(reason, case) for reason in decision.reasons],
         "permissions": list(decision.permissions) if permitted else [],
         "ambient": list(case.reading.ambient) if permitted else [],
         "obligations": list(decision.obligations),
@@ -46,6 +47,12 @@ def draft(
     if approval is not None:
         value["approval"] = approval
     return value
+
+
+def answered_reason(reason: Reason, case: Case) -> JsonObject:
+    """A reason with the parts of the command that it is about."""
+    parts = parts_of(reason, case)
+    return {**reason_json(reason), "parts": parts} if parts else reason_json(reason)
 
 
 def policy_json(revision: str) -> dict[str, JsonValue]:

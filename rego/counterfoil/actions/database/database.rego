@@ -73,6 +73,41 @@ needs_approval[i] contains condition if {
 }
 
 # METADATA
+# title: Rows to hold to
+# description: |
+#   Where each pair of roles that covers the operation bounds the rows of its answer and the text
+#   does not, whoever runs it must. The widest pair counts, of its two bounds the lower one.
+obligations contains {"type": "max_rows", "rows": max(rows), "operations": [i]} if {
+	some i, operation in input.operations
+	operation.family == "database"
+	bounds := [bound | some bound in _bounds(operation, i in allow)]
+	count(bounds) > 0
+	rows := [min(bound) | some bound in bounds]
+	count(rows) == count(bounds) # a pair without a bound has no lowest one
+}
+
+# METADATA
+# title: Bounds
+# description: Of each pair of roles that allows, or that asks people where none allows.
+_bounds(operation, allowed) := [bound |
+	rights := _rights(input.tenant, operation.object, operation.verb)
+	some role, right in rights
+	match.subject(role)
+	some ceiling, limit in rights
+	match.actor(ceiling)
+	effects := {terms.effect(right, operation), terms.effect(limit, operation)}
+	_in_force(allowed, effects)
+	bound := {rows | some one in [right, limit]; rows := terms.bound(one, operation)}
+]
+
+# METADATA
+# title: In force
+# description: What merely asks people says nothing where another pair allows.
+_in_force(true, {"allow"})
+
+_in_force(false, effects) if effects != {"allow"}
+
+# METADATA
 # title: Rights
 # description: What each role says about a verb on a kind of object of a schema.
 _rights(tenant, object, verb) := data.data.access[tenant].database[object.database][object.schema][object.kind][verb]

@@ -150,3 +150,63 @@ test_other_families_are_not_ours_to_deny if {
 	foreign := operation({"family": "shell", "object": {"schema": "pg_catalog"}})
 	database.deny == set() with input as sample.of("shell", [foreign])
 }
+
+# A right of the person's that bounds rows, and what an operation's text says of them.
+bounded(right, details) := {
+	"request": sample.of("database", [object.union(sample.table("select"), {"details": details})]),
+	"access": {"default": {
+		"roles": {
+			"analyst": {"groups": {"developers": true}, "agents": {}},
+			"reader": {"groups": {"developers": true}, "agents": {}},
+			"machine": {"groups": {}, "agents": {sample.coder.iss: {sample.coder.sub: true}}},
+			"stranger": {"groups": {"guests": true}, "agents": {}},
+		},
+		"database": {"orders": {"public": {"table": {"select": object.union(
+			{"machine": "allow", "stranger": {"effect": "allow", "bound_rows": 1}},
+			right,
+		)}}}},
+	}},
+}
+
+analyst := {"analyst": {"effect": "allow", "bound_rows": 100}}
+
+bounds := {
+	"a text without a limit": {"right": analyst, "details": {}, "rows": {100}},
+	"a text with a higher limit": {"right": analyst, "details": {"limit": 101}, "rows": {100}},
+	"a text that says as few": {"right": analyst, "details": {"limit": 100}, "rows": set()},
+	"the agent's bound is the lower one": {
+		"right": object.union(analyst, {"machine": {"effect": "allow", "bound_rows": 10}}),
+		"details": {},
+		"rows": {10},
+	},
+	"a second role without a bound": {
+		"right": object.union(analyst, {"reader": "allow"}),
+		"details": {},
+		"rows": set(),
+	},
+	"a second role that asks people bounds as before": {
+		"right": object.union(analyst, {"reader": "database-change"}),
+		"details": {},
+		"rows": {100},
+	},
+	"a right without a bound": {"right": {"analyst": "allow"}, "details": {}, "rows": set()},
+}
+
+test_rows_are_bound_where_the_text_does_not_say_as_few[name] if {
+	some name, case in bounds
+	world := bounded(case.right, case.details)
+	database.allow == {0} with input as world.request with data.data.access as world.access
+	found := database.obligations with input as world.request with data.data.access as world.access
+	found == {{"type": "max_rows", "rows": rows, "operations": [0]} | some rows in case.rows}
+}
+
+test_a_bound_that_is_no_number_allows_nothing if {
+	world := bounded({"analyst": {"effect": "allow", "bound_rows": "100"}}, {})
+	database.allow == set() with input as world.request with data.data.access as world.access
+}
+
+test_other_families_have_their_own_obligations if {
+	world := bounded(analyst, {})
+	foreign := sample.of("shell", [object.union(sample.table("select"), {"family": "shell"})])
+	database.obligations == set() with input as foreign with data.data.access as world.access
+}

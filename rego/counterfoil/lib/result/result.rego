@@ -17,19 +17,19 @@ reason(annotations, details) := {
 
 # METADATA
 # title: Allow
-# description: Exactly the required permissions, for as long as the limits say.
-allow := {
+# description: Exactly the required permissions, for as long as the limits say, under these obligations.
+allow(obligations) := {
 	"effect": "allow",
 	"reasons": [granted],
 	"permissions": permissions.required,
-	"obligations": [],
+	"obligations": obligations,
 	"ttl_seconds": data.data.limits.ttl_seconds,
 }
 
 # METADATA
 # title: Allow what was approved
 # description: The same as any allow; its reason says on what it rests.
-approved := object.union(allow, {"reasons": [approval_given]})
+approved(obligations) := object.union(allow(obligations), {"reasons": [approval_given]})
 
 # METADATA
 # title: Deny

@@ -34,7 +34,7 @@ test_waiting_for_approval_carries_no_permission if {
 }
 
 test_an_allow_lives_as_long_as_the_limits_say if {
-	decision := result.allow with input as sample.of("database", [])
+	decision := result.allow(set()) with input as sample.of("database", [])
 		with data.data.limits as {"ttl_seconds": 60}
 	decision.ttl_seconds == 60
 	json.marshal(decision.permissions) == json.marshal([{"type": "sample", "operations": [0]}])

@@ -27,6 +27,7 @@ within(right, operation) if {
 	_columns_met(right, operation)
 	_keys_met(right, operation)
 	_rows_met(right, operation)
+	_bound_known(right)
 }
 
 # METADATA
@@ -34,7 +35,7 @@ within(right, operation) if {
 # description: A misspelt limit must not be a limit less.
 _known(right) if {
 	is_object(right)
-	every name, _ in right { name in {"effect", "otherwise", "names", "not_columns", "keys", "max_rows"} }
+	every name, _ in right { name in {"effect", "otherwise", "names", "not_columns", "keys", "max_rows", "bound_rows"} }
 }
 
 # METADATA
@@ -78,6 +79,28 @@ _keys_met(right, operation) if {
 	count(key) > 0
 	every column in key { column in operation.details.equal }
 }
+
+# METADATA
+# title: Bound
+# description: |
+#   How many rows whoever runs the text may give, where the text itself does not say as few.
+#   Undefined where the right bounds nothing.
+bound(right, operation) := right.bound_rows if {
+	within(right, operation)
+	not _says_as_few(operation, right.bound_rows)
+}
+
+# METADATA
+# title: The text itself says as few
+# description: A rule of its own, because an operand that is missing would undo a `not` around it.
+_says_as_few(operation, rows) if operation.details.limit <= rows
+
+# METADATA
+# title: Known bound
+# description: A bound that is no number bounds nothing, so it allows nothing.
+_bound_known(right) if not "bound_rows" in object.keys(right)
+
+_bound_known(right) if is_number(right.bound_rows)
 
 # METADATA
 # title: Rows
