@@ -283,12 +283,12 @@ def deployment_bundle(folder: Path) -> Path:
 
 
 @contextmanager
-def deployed(folder: Path, *, more: str = "") -> Iterator[Deployment]:
-    """A deployment of two tenants; `more` is TOML."""
+def deployed(folder: Path, *, more: str = "", **settings: Any) -> Iterator[Deployment]:
+    """A deployment of two tenants; `more` is TOML, `settings` go to `running_service`."""
     bundle = deployment_bundle(folder)
     tenants = {name: Tenant(name, folder / name) for name in TENANTS}
     (folder / "service").mkdir()
-    with running_service(folder / "service", policy__bundle=bundle) as service:
+    with running_service(folder / "service", policy__bundle=bundle, **settings) as service:
         path = folder / "counterfoil.toml"
         shared = _SHARED.format(url=URL, bundle=bundle, folder=service.folder)
         path.write_text("".join([*(tenant.toml() for tenant in tenants.values()), shared, more]))

@@ -24,6 +24,7 @@ from counterfoil.flows.approvals import ApprovalDesk
 from counterfoil.flows.approve import AnswerFlow
 from counterfoil.flows.authorize import AuthorizeFlow, Settings
 from counterfoil.flows.callers import LiveCallers
+from counterfoil.flows.evidence import EvidenceFlow
 from counterfoil.flows.outcome import OutcomeFlow
 from counterfoil.flows.prompts import RunPrompts
 from counterfoil.flows.search import SearchFlow
@@ -35,6 +36,7 @@ from counterfoil.http.decisions import decisions_blueprint
 from counterfoil.http.health import Check, health_blueprint
 from counterfoil.http.hosts import HostRule
 from counterfoil.http.lean import Frame, LeanFlask
+from counterfoil.http.ledger import ledger_blueprint
 from counterfoil.http.metrics import Metrics
 from counterfoil.http.openapi import bundle, load_source, openapi_blueprint
 from counterfoil.http.problems import Problems
@@ -144,6 +146,7 @@ def create_app(config: Config) -> LeanFlask:
             max_body_bytes=limit,
         )
     )
+    app.register_blueprint(ledger_blueprint(_evidence(config, adapters), credentials=credentials))
     app.register_blueprint(_approvals(config, adapters, credentials))
     for blueprint in identity_endpoints(config, adapters, credentials):
         app.register_blueprint(blueprint)
@@ -223,6 +226,15 @@ def build_catalog(config: Config) -> Catalog:
         resources=config.resources,
         checks=checks,
         fractions=frozenset(tool for tool, item in config.arguments.items() if item.fractions),
+    )
+
+
+def _evidence(config: Config, adapters: Adapters) -> EvidenceFlow:
+    return EvidenceFlow(
+        clock=adapters.clock,
+        identity=adapters.identity,
+        evidence=adapters.ledger.evidence,
+        public_hashes=config.ledger.public_hashes,
     )
 
 

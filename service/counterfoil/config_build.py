@@ -96,6 +96,7 @@ def build(
             path=base / ledger["url"].removeprefix("sqlite:///"),
             timeout_ms=ledger["timeout_ms"],
             reserve_bytes=ledger["reserve_bytes"],
+            public_hashes=ledger["public_hashes"],
         ),
         keys=KeysConfig(directory=base / read.section("keys")["directory"]),
         catalogue=_catalogue(read, base),

@@ -59,6 +59,7 @@ class LedgerConfig:
     path: Path
     timeout_ms: int
     reserve_bytes: int
+    public_hashes: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

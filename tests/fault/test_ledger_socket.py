@@ -16,8 +16,8 @@ import pytest
 from counterfoil.core.checkpoint import log_origin
 from counterfoil.errors import LedgerUnavailable
 from counterfoil.ledger import frames
+from counterfoil.ledger.asking import Ask
 from counterfoil.ledger.channel import Channel
-from counterfoil.ledger.client import _Ask
 from counterfoil.ledger.frames import MAX_FRAME_BYTES, FrameBuffer, Value, encode, pack, pack_group
 from counterfoil.ledger.sealing import Master, seal_event
 from counterfoil.ledger.writer import MAX_CONNECTIONS, Writer, listen
@@ -213,7 +213,7 @@ def test_a_group_larger_than_a_frame_goes_in_several(
     client = ledger.client()
     monkeypatch.setattr("counterfoil.ledger.client.MAX_FRAME_BYTES", 8_000)
     sealed = [encode(["append", [client._seal(event(), soon()).wire]]) for _ in range(12)]
-    answers = client._exchange([_Ask(packed, soon()) for packed in sealed])
+    answers = client._exchange([Ask(packed, soon()) for packed in sealed])
     assert [answer[0] for answer in answers if isinstance(answer, list)] == ["ok"] * 12
     assert ledger.verify().entries == 12
 

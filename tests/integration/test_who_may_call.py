@@ -158,6 +158,21 @@ ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
         call("POST", "/approvals/{approval_id}/cancel", {}),
         row(404, **OWN_RUN_ONLY),
     ),
+    # The hashes are nobody's but auditors' until `ledger.public_hashes` says otherwise.
+    **{
+        ("get", f"/ledger/{{log}}/{path}"): (
+            call("GET", f"/ledger/acme/{filled}"),
+            row(403, nobody=401, auditor=200),
+        )
+        for path, filled in (
+            ("checkpoint", "checkpoint"),
+            ("tile/{level}/{tile}", "tile/0/000.p/1"),
+            ("tile/entries/{tile}", "tile/entries/000.p/1"),
+            ("entry/{index}", "entry/0"),
+            ("proof/{name}", "proof/{decision_id}"),
+            ("consistency", "consistency?old=1"),
+        )
+    },
     ("post", "/revocations"): (
         call("POST", "/revocations", UNKNOWN_RUN),
         row(403, nobody=401, administrator=200),

@@ -187,6 +187,24 @@ def read_decision(ours: Side, theirs: Side, pick: int) -> Any:
     return answer
 
 
+def read_evidence(ours: Side, theirs: Side, pick: int) -> Any:
+    """The own log and no other; a foreign decision is in no proof of it, and in no bundle."""
+    auditor, own = ours.person("compliance"), _chosen(ours.decisions, pick)
+    foreign = _chosen(theirs.decisions, pick)
+    records = "tile/entries/{tile} entry/{index} proof/{name}"
+    for path in f"checkpoint consistency tile/{{level}}/{{tile}} {records}".split():
+        _called.add(("get", f"/ledger/{{log}}/{path}"))
+        filled = path.format(level=0, tile="000.p/1", index=0, name=own[0] if own else "x")
+        for log, found in ((ours.tenant.name, 200 if own else 404), (theirs.tenant.name, 404)):
+            answer = ours.deployment.call("GET", f"/ledger/{log}/{filled}?old=1", auditor)
+            assert answer.status == found or not (own or path.startswith("proof"))
+            assert foreign is None or foreign[0].encode() not in answer.data
+    if foreign:
+        path = f"/ledger/{ours.tenant.name}/proof/{foreign[0]}"
+        assert ours.deployment.call("GET", path, auditor).status == 404
+    return None
+
+
 def report(ours: Side, theirs: Side, pick: int) -> Any:
     run = _chosen([run for run in ours.runs if run.alive], pick)
     if run and (foreign := _chosen(theirs.decisions, pick)):
@@ -278,6 +296,7 @@ OPERATIONS = {
     "batch": batch,
     "search": search,
     "read": read_decision,
+    "evidence": read_evidence,
     "report": report,
     "list": list_approvals,
     "answer": answer_approval,

@@ -12,7 +12,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from counterfoil.core.tree import HASH_BYTES
 
@@ -99,6 +99,15 @@ def log_id(tenant: str) -> str:
     if escaped == SYSTEM_LOG or escaped.startswith("."):
         return f"%{ord(escaped[0]):02X}{escaped[1:]}"
     return escaped
+
+
+def tenant_of(log: str) -> str | None:
+    """The tenant whose log goes by this public id (`log_id`), None for any other text."""
+    tenant = "" if log == SYSTEM_LOG else unquote(log)
+    try:
+        return tenant if log_id(tenant) == log else None
+    except ValueError:
+        return None
 
 
 def log_origin(prefix: str, tenant: str) -> str:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +27,9 @@ from counterfoil.errors import (
     StateConflict,
 )
 from counterfoil.grouping import Grouper, GroupLost
+from counterfoil.ledger.asking import FRAME_ROOM, Ask, fitting
 from counterfoil.ledger.channel import Channel
+from counterfoil.ledger.evidence_reader import EvidenceReader
 from counterfoil.ledger.fields import seal_ahead
 from counterfoil.ledger.frames import MAX_FRAME_BYTES, Value, encode
 from counterfoil.ledger.keys import load_master
@@ -50,7 +50,6 @@ from counterfoil.ports import Clock, Event, Health, Once, Recorded, SealedAhead,
 
 MAX_GROUP = 64
 MAX_WAITING: Final = 1_024  # callers of one worker; more would only wait for their 503
-_FRAME_ROOM = 1_024  # the frame's own words
 
 
 class OnceConflict(IdempotencyConflict):
@@ -59,15 +58,6 @@ class OnceConflict(IdempotencyConflict):
 
 class _Stale(Exception):
     """The writer knows neither this ledger's name nor this data key (any more)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """One packed request and until when its caller waits."""
-
-    packed: bytes
-    deadline: float
-    meanwhile: Callable[[], None] | None = None
 
 
 class LedgerClient:
@@ -97,10 +87,11 @@ class LedgerClient:
         self._master = Master(load_master(keys_directory, create=create_keys))
         self._keys = KeyRing(self._master, self._fetch_key)
         self._channel = Channel(socket_path, clock.monotonic)
-        self._grouper: Grouper[_Ask, Value] = Grouper(self._exchange, MAX_GROUP)
+        self._grouper: Grouper[Ask, Value] = Grouper(self._exchange, MAX_GROUP)
         self._reader = Reader(database_path, self._master, self._receipt_key)
         self.states = StateReader(self._reader, self._master, clock)
         self.revocations = RevocationReader(self._reader, self._master, clock)
+        self.evidence = EvidenceReader(self._reader.rows, self._receipt_key)
         self.slices = Slices(self._reader, self._master)
         self._name: VerifierKey | None = None  # the ledger's prefix and public key
         self._waiting = 0
@@ -296,14 +287,14 @@ class LedgerClient:
     ) -> Value:
         """One request through the group; raises LedgerUnavailable where no answer came."""
         packed = encode(request)
-        if len(packed) > MAX_FRAME_BYTES - _FRAME_ROOM:
+        if len(packed) > MAX_FRAME_BYTES - FRAME_ROOM:
             raise LedgerUnavailable("the event is too large for the ledger")
         with self._lock:
             if self._waiting >= MAX_WAITING:
                 raise LedgerUnavailable("too many events wait for the ledger")
             self._waiting += 1
         try:
-            (answer,) = self._grouper.call([_Ask(packed, deadline, meanwhile)], deadline)
+            (answer,) = self._grouper.call([Ask(packed, deadline, meanwhile)], deadline)
         finally:
             with self._lock:
                 self._waiting -= 1
@@ -313,11 +304,11 @@ class LedgerClient:
             raise answer
         return answer
 
-    def _exchange(self, asks: list[_Ask]) -> list[Value | Exception]:
+    def _exchange(self, asks: list[Ask]) -> list[Value | Exception]:
         """One group out, in as many frames as its bytes need."""
         answers: list[Value | Exception] = []
         while len(answers) < len(asks):
-            frame = _fitting(asks[len(answers) :])
+            frame = fitting(asks[len(answers) :])
             try:
                 deadline = min(ask.deadline for ask in frame)
                 sent = together(ask.meanwhile for ask in frame)
@@ -325,12 +316,6 @@ class LedgerClient:
             except LedgerUnavailable as error:
                 answers += [LedgerUnavailable(error.detail) for _ in frame]
         return answers
-
-
-def _fitting(asks: list[_Ask]) -> list[_Ask]:
-    sizes = accumulate(len(ask.packed) for ask in asks)
-    most = MAX_FRAME_BYTES - _FRAME_ROOM
-    return [ask for ask, size in zip(asks, sizes, strict=True) if size <= most]
 
 
 def _error(answer: Value) -> Exception:
