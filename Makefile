@@ -73,7 +73,7 @@ images: setup ## build the images of compose.yaml, without a network in the buil
 compose-keys: setup ## make what compose.yaml needs once: an issuer's key pair, the service's keys, a password
 	@$(BIN)/python tools/compose_keys.py
 
-e2e: setup ## containers and real servers; a Docker at hand, or Debian as root (Keycloak: mvn, Java 17)
+e2e: setup ## containers and real servers; Docker, Chromium, Java 17 and mvn at hand, or Debian as root
 	@$(PYTHON) tools/setup.py tests
 	@$(PYTHON) tools/setup.py hooks-highest
 	@$(WITH_GO) $(BIN)/python tools/e2e.py

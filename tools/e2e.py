@@ -1,4 +1,6 @@
-"""Runs the tests that need containers (`make e2e`): a daemon, the images, then pytest.
+"""Runs the tests that need containers or other real servers (`make e2e`).
+
+First what they need: a browser and Java (`e2e_programs.py`), a daemon, the images; then pytest.
 
 A daemon that answers is used as it is, with the base images that it pulls. Where there is
 none, one is started for the time of the tests (Debian, root), with bases made of packages;
@@ -16,6 +18,7 @@ from pathlib import Path
 
 from base_images import NoBaseError
 from docker_daemon import NoDockerError, compose_command, docker_daemon
+from e2e_programs import NoProgramError, ensure_programs
 from images import Bases, ImagesError, build_images, made_bases
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +31,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # through `finally`
     os.environ["CF_TAG"] = "e2e"  # beside the images that somebody may be using
     try:
+        ensure_programs()
         with docker_daemon() as own:
             os.environ["E2E_COMPOSE"] = compose_command()
             made = own or os.environ.get("CF_BASES") == "made"
@@ -35,7 +39,7 @@ def main() -> int:
             print(f"e2e: images ready in {time.monotonic() - started:.0f} s", flush=True)
             command = (PYTEST, "-n0", "-m", "e2e", "--durations=8", *sys.argv[1:])
             code = subprocess.run(command, cwd=ROOT, check=False, stdin=subprocess.DEVNULL)
-    except (ImagesError, NoBaseError, NoDockerError) as error:
+    except (ImagesError, NoBaseError, NoDockerError, NoProgramError) as error:
         print(f"e2e: {error}", file=sys.stderr)
         return 1
     print(f"e2e: {time.monotonic() - started:.0f} s in all", flush=True)

@@ -1,4 +1,7 @@
-"""The deployment of compose.yaml, once a session, by pytest-docker. `make e2e` prepares the rest."""
+"""Once a session: the deployment of compose.yaml by pytest-docker, and a Keycloak.
+
+`make e2e` prepares the rest.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from servers import keycloak as keycloak_server
 from servers.compose import Stack
+from servers.keycloak import Keycloak
 from service import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -75,3 +80,10 @@ def stack(started: Stack) -> Stack:
         started.compose("up --detach --no-build")
         started.wait_until_ready()
     return started
+
+
+@pytest.fixture(scope="session")
+def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
+    """One for all tests: each brings a realm of its own."""
+    with keycloak_server.running(tmp_path_factory.mktemp("keycloak")) as server:
+        yield server

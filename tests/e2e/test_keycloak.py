@@ -15,14 +15,11 @@ import pytest
 from identity_service import identity_service
 from main_path import assert_allowed, assert_problem
 from proofs import Prover
-from servers import keycloak
-from servers.keycloak import Keycloak
+from servers.keycloak import Keycloak, Realm
 from service import PROGRAM, Service, sql_request
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(bool(keycloak.missing()), reason=keycloak.missing() or "all is there"),
-]
+pytestmark = pytest.mark.e2e
+PASSWORD = "alice"
 CREATE = "CREATE TABLE public.invoices (id int)"
 
 
@@ -73,7 +70,7 @@ REALM: dict[str, Any] = {
             "emailVerified": True,
             "firstName": "Alice",
             "lastName": "A",
-            "credentials": [{"type": "password", "value": "alice", "temporary": False}],
+            "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
             "groups": ["/developers"],
         }
     ],
@@ -87,13 +84,12 @@ REALM: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
-    with keycloak.running(REALM, tmp_path_factory.mktemp("keycloak")) as running:
-        yield running
+def server(keycloak: Keycloak) -> Realm:
+    return keycloak.add(REALM)
 
 
 @pytest.fixture(scope="module")
-def service(server: Keycloak, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(server: Realm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     entry = (
         f'[[identity.oidc]]\nissuer = "{server.issuer}"\naudience = "counterfoil"\n'
         'algorithms = ["RS256"]\nmay_assert_actor = true\njwks_retry_seconds = 1\n'
@@ -108,38 +104,38 @@ def ask(service: Service, token: str) -> Any:
     return service.request("POST", "/authorize", sql_request(CREATE), token=token)
 
 
-def test_group_of_a_real_provider_decides(service: Service, server: Keycloak) -> None:
-    assert_allowed(ask(service, server.tokens("agent")["access_token"]).body)
+def test_group_of_a_real_provider_decides(service: Service, server: Realm) -> None:
+    assert_allowed(ask(service, server.tokens("agent", PASSWORD)["access_token"]).body)
 
 
 def test_person_without_an_agent_and_token_for_others_decide_nothing(
-    service: Service, server: Keycloak
+    service: Service, server: Realm
 ) -> None:
-    person = server.tokens("person")["access_token"]
+    person = server.tokens("person", PASSWORD)["access_token"]
     assert_problem(ask(service, person), 401, "identity.actor_required")
     assert service.request("GET", "/approvals", token=person).status == 200
-    elsewhere = server.tokens("elsewhere")["access_token"]
+    elsewhere = server.tokens("elsewhere", PASSWORD)["access_token"]
     assert_problem(ask(service, elsewhere), 401, "identity.invalid_token")
-    refresh = server.tokens("agent")["refresh_token"]
+    refresh = server.tokens("agent", PASSWORD)["refresh_token"]
     assert_problem(ask(service, refresh), 401, "identity.invalid_token")
 
 
-def test_rotation_in_mid_run_needs_no_restart(service: Service, server: Keycloak) -> None:
-    old = server.tokens("agent")["access_token"]
+def test_rotation_in_mid_run_needs_no_restart(service: Service, server: Realm) -> None:
+    old = server.tokens("agent", PASSWORD)["access_token"]
     assert_allowed(ask(service, old).body)
     time.sleep(1.1)
-    server.rotate(priority=int(time.time()))  # noqa: TID251 -- above every earlier one
-    new = server.tokens("agent")["access_token"]
+    server.add_key(priority=str(int(time.time())), algorithm="RS256", keySize="2048")  # noqa: TID251 -- above every earlier one
+    new = server.tokens("agent", PASSWORD)["access_token"]
     assert new.split(".")[0] != old.split(".")[0]
     assert_allowed(ask(service, new).body)
     assert_allowed(ask(service, old).body)  # the old key is still published
 
 
-def test_token_bound_by_keycloak_wants_its_proof(service: Service, server: Keycloak) -> None:
+def test_token_bound_by_keycloak_wants_its_proof(service: Service, server: Realm) -> None:
     prover = Prover()
     at = f"{server.issuer}/protocol/openid-connect/token"
     first = prover.proof(method="POST", url=at, now=time.time(), token=None)  # noqa: TID251
-    token = server.tokens("bound", {"DPoP": first})["access_token"]
+    token = server.tokens("bound", PASSWORD, {"DPoP": first})["access_token"]
     cnf = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))["cnf"]
     assert cnf["jkt"] == prover.thumbprint
     assert_problem(ask(service, token), 401, "identity.invalid_token")
@@ -156,10 +152,10 @@ def test_token_bound_by_keycloak_wants_its_proof(service: Service, server: Keycl
 
 
 def test_explain_passes_an_id_token_of_the_login_client(
-    service: Service, server: Keycloak, tmp_path: Path
+    service: Service, server: Realm, tmp_path: Path
 ) -> None:
     file = tmp_path / "token"
-    file.write_text(server.tokens("person")["id_token"])
+    file.write_text(server.tokens("person", PASSWORD)["id_token"])
     config = str(service.folder / "counterfoil.toml")
     command = (*PROGRAM, "explain", "token", str(file), "--login", "--config", config)
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -1,18 +1,18 @@
-"""A real Keycloak on loopback: fetched once by Maven, started with a realm of the test's own.
+"""A real Keycloak on loopback: from Maven's repository once, then from `.tools`.
 
-Wants `mvn` and a Java of at least 17. It takes half a gigabyte and half a minute.
+Wants Java 17 or newer, and Maven for the first time. It takes half a gigabyte and half a
+minute, so one serves a whole session of tests; each brings a realm of its own.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
@@ -22,138 +22,171 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from service import free_port
+
 VERSION = "26.7.3"
 START_SECONDS = 300.0  # on a loaded machine; usually 30
+FETCH_SECONDS = 900.0
+ROOT = Path(__file__).parents[2]
+_HOME = ROOT / ".tools" / f"keycloak-{VERSION}"
 _ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"
-_ZIP = (
-    f".m2/repository/org/keycloak/keycloak-quarkus-dist/{VERSION}/"
-    f"keycloak-quarkus-dist-{VERSION}.zip"
-)
+_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:get"
 _ADMIN = "admin"
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Realm:
+    """One realm of a running server."""
+
+    url: str
+    name: str
+
+    @property
+    def issuer(self) -> str:
+        """Issuer of its tokens, and entity id of its SAML provider."""
+        return f"{self.url}/realms/{self.name}"
+
+    @property
+    def saml_metadata(self) -> str:
+        return f"{self.issuer}/protocol/saml/descriptor"
+
+    @property
+    def logout(self) -> str:
+        """Where a person's browser ends their session."""
+        return f"{self.issuer}/protocol/openid-connect/logout"
+
+    def tokens(self, client: str, password: str, headers: Mapping[str, str] | None = None) -> Json:
+        """What alice's client gets for her name and password."""
+        form = {"grant_type": "password", "username": "alice", "password": password}
+        form |= {"client_id": client, "scope": "openid"}
+        return _form(f"{self.issuer}/protocol/openid-connect/token", form, headers)
+
+    def add_key(self, **config: str) -> str:
+        """Sign with a new key from now on, the old one still verifies; the new one's id."""
+        component = {
+            "name": f"rsa-{config['priority']}",
+            "providerId": "rsa-generated",
+            "providerType": "org.keycloak.keys.KeyProvider",
+            "config": {name: [value] for name, value in config.items()},
+        }
+        self.admin("POST", "components", component)
+        keys = self.admin("GET", "keys")
+        newest = max(
+            (key for key in keys["keys"] if key.get("use") == "SIG"),
+            key=lambda key: int(key["providerPriority"]),
+        )
+        return str(newest["kid"])
+
+    def admin(self, method: str, path: str, body: Any = None) -> Any:
+        """One call of the realm's administration."""
+        return _admin(self.url, method, f"{self.name}/{path}", body)
 
 
 @dataclass(frozen=True, slots=True)
 class Keycloak:
-    """A running server with one realm."""
+    """A running server."""
 
     url: str
-    realm: str
 
-    @property
-    def issuer(self) -> str:
-        """The realm's `iss`."""
-        return f"{self.url}/realms/{self.realm}"
-
-    def tokens(self, client: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """What alice's client gets for her name and password."""
-        form = {"grant_type": "password", "username": "alice", "password": "alice"}
-        form |= {"client_id": client, "scope": "openid"}
-        return post(f"{self.issuer}/protocol/openid-connect/token", form, headers)
-
-    def rotate(self, priority: int) -> None:
-        """Sign with a new key from now on; the old one still verifies."""
-        form = {"grant_type": "password", "client_id": "admin-cli"}
-        form |= {"username": _ADMIN, "password": _ADMIN}
-        admin = post(f"{self.url}/realms/master/protocol/openid-connect/token", form)
-        bearer = {"Authorization": f"Bearer {admin['access_token']}"}
-        component = {
-            "name": f"rsa-{priority}",
-            "providerId": "rsa-generated",
-            "providerType": "org.keycloak.keys.KeyProvider",
-            "config": {"priority": [str(priority)], "algorithm": ["RS256"], "keySize": ["2048"]},
-        }
-        post(f"{self.url}/admin/realms/{self.realm}/components", component, bearer)
+    def add(self, realm: Json) -> Realm:
+        """Make a realm, users and clients and all."""
+        _admin(self.url, "POST", "", realm)
+        return Realm(self.url, str(realm["realm"]))
 
 
-def post(
-    url: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """A form, or JSON where a value is no text; the JSON of the answer."""
-    as_form = all(isinstance(value, str) for value in body.values())
-    data = urllib.parse.urlencode(body).encode() if as_form else json.dumps(body).encode()
-    kind = "application/x-www-form-urlencoded" if as_form else "application/json"
-    request = urllib.request.Request(  # noqa: S310 -- a loopback URL of this module
-        url, data, {"Content-Type": kind, **(headers or {})}
+def _admin(url: str, method: str, path: str, body: Any) -> Any:
+    form = {"grant_type": "password", "client_id": "admin-cli"}
+    form |= {"username": _ADMIN, "password": _ADMIN}
+    token = _form(f"{url}/realms/master/protocol/openid-connect/token", form)["access_token"]
+    return _sent(
+        urllib.request.Request(  # noqa: S310 -- our own server
+            f"{url}/admin/realms/{path}".rstrip("/"),
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            method=method,
+        )
     )
-    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 -- see above
-        value: dict[str, Any] = json.loads(response.read() or b"{}")
+
+
+def _form(url: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Json:
+    data = urllib.parse.urlencode(form).encode()
+    value: Json = _sent(urllib.request.Request(url, data, dict(headers or {})))  # noqa: S310 -- our own server
     return value
 
 
-def missing() -> str:
-    """What this machine lacks for it, or nothing."""
-    return next((f"{name} is needed" for name in ("mvn", "java") if not shutil.which(name)), "")
+def _sent(request: urllib.request.Request) -> Any:
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 -- our own server
+        text = response.read()
+    return json.loads(text) if text else None
 
 
 @contextmanager
-def running(realm: Mapping[str, Any], folder: Path) -> Iterator[Keycloak]:
-    """Start one with this realm; stop it, and leave no process."""
-    home = _unpacked()
-    data = folder / "keycloak"
-    shutil.copytree(home, data, symlinks=True)
-    imports = data / "data" / "import"
-    imports.mkdir(parents=True, exist_ok=True)
-    (imports / f"{realm['realm']}-realm.json").write_text(json.dumps(realm))
-    port, management = _free_port(), _free_port()
-    environment = {
-        **os.environ,
-        "KC_BOOTSTRAP_ADMIN_USERNAME": _ADMIN,
-        "KC_BOOTSTRAP_ADMIN_PASSWORD": _ADMIN,
-    }
-    log = folder / "keycloak.log"
+def running(folder: Path) -> Iterator[Keycloak]:
+    """Start one without a realm of ours; stopped, with no process left, and forgotten."""
+    _install()
+    with (_HOME.parent / "keycloak.lock").open("w") as lock:  # its data lies beside its program
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(_HOME / "data", ignore_errors=True)
+        port, management = free_port(), free_port()
+        log = folder / "keycloak.log"
+        process = _started(log, port, management)
+        try:
+            _wait(process, f"http://127.0.0.1:{management}/health/ready", log)
+            yield Keycloak(f"http://127.0.0.1:{port}")
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)  # kc.sh may keep java as its child
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _started(log: Path, port: int, management: int) -> subprocess.Popen[bytes]:
+    command = (
+        str(_HOME / "bin" / "kc.sh"),
+        "start-dev",
+        "--http-host=127.0.0.1",
+        f"--http-port={port}",
+        f"--http-management-port={management}",
+        "--health-enabled=true",
+        "--cache=local",
+    )
+    names = ("KC_BOOTSTRAP_ADMIN_USERNAME", "KC_BOOTSTRAP_ADMIN_PASSWORD")
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [
-                str(data / "bin" / "kc.sh"),
-                "start-dev",
-                "--http-host=127.0.0.1",
-                f"--http-port={port}",
-                f"--http-management-port={management}",
-                "--health-enabled=true",
-                "--cache=local",
-                "--import-realm",
-            ],
-            env=environment,
+        return subprocess.Popen(
+            command,
+            env={**os.environ, **dict.fromkeys(names, _ADMIN)},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
-        _wait(process, f"http://127.0.0.1:{management}/health/ready", log)
-        yield Keycloak(f"http://127.0.0.1:{port}", str(realm["realm"]))
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)  # kc.sh may keep java as its child
-        process.wait(60)
 
 
-def _unpacked() -> Path:
-    tools = ROOT / ".tools"
-    home = tools / f"keycloak-{VERSION}"
-    if not home.exists():
-        get = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:get"
-        options = [f"-Dartifact={_ARTIFACT}", "-Dtransitive=false"]
-        subprocess.run(["mvn", "-q", "-B", get, *options], check=True, timeout=900)  # noqa: S607 -- the machine's own
-        with zipfile.ZipFile(Path.home() / _ZIP) as archive:
-            archive.extractall(tools)
-        (home / "bin" / "kc.sh").chmod(0o755)
-    return home
+def _install() -> None:
+    if (_HOME / "bin" / "kc.sh").exists():
+        return
+    repository = ROOT / ".tools" / "maven"
+    wanted = (_PLUGIN, f"-Dartifact={_ARTIFACT}", "-Dtransitive=false")
+    subprocess.run(
+        ["mvn", "-q", "-B", f"-Dmaven.repo.local={repository}", *wanted],  # noqa: S607 -- the machine's own
+        check=True,
+        timeout=FETCH_SECONDS,
+    )
+    archive = next(repository.rglob(f"keycloak-quarkus-dist-{VERSION}.zip"))
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(_HOME.parent)
+    (_HOME / "bin" / "kc.sh").chmod(0o755)
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 -- loopback
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 -- our own server
                 return
         except OSError:
-            time.sleep(0.5)
-    raise RuntimeError(log.read_text("utf-8", "replace")[-2_000:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+            time.sleep(0.5)  # another process's start: it can only be asked
+    raise AssertionError(log.read_text("utf-8", "replace")[-3_000:])
