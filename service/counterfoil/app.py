@@ -6,7 +6,7 @@ client and the reader children belong to one process each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -17,7 +17,7 @@ from counterfoil.catalogues.store import CatalogueStore
 from counterfoil.config import Config
 from counterfoil.core.catalog import ArgumentsCheck, Catalog
 from counterfoil.core.grant import GrantTerms
-from counterfoil.core.model import Command, Resource
+from counterfoil.core.model import Command, JsonObject, Resource
 from counterfoil.core.wire import ApprovalReader, RequestReader
 from counterfoil.flows.approval_reading import ApprovalReadingFlow
 from counterfoil.flows.approvals import ApprovalDesk
@@ -45,8 +45,9 @@ from counterfoil.http.wellknown import protected_resource, wellknown_blueprint
 from counterfoil.identity.credentials import Verifier
 from counterfoil.identity.delegation import delegation_signer
 from counterfoil.identity.dpop import ProofVerifier
+from counterfoil.identity.own_keys import PublishedOwnKeys
 from counterfoil.identity.signing import Es256Signer
-from counterfoil.keys import JsonWebKey, jwks_document, load_grant_key
+from counterfoil.keys import load_grant_key
 from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
@@ -308,7 +309,7 @@ def _register_documents(app: LeanFlask, config: Config, adapters: Adapters) -> N
         permission_types=types,
     )
     app.register_blueprint(
-        wellknown_blueprint(jwks=jwks_document(_published(adapters)), metadata=metadata)
+        wellknown_blueprint(jwks=_published(config, adapters), metadata=metadata)
     )
     document = bundle(
         load_source(packaged("schemas") / "openapi" / "openapi.json"), adapters.schemas.schemas
@@ -316,10 +317,12 @@ def _register_documents(app: LeanFlask, config: Config, adapters: Adapters) -> N
     app.register_blueprint(openapi_blueprint(document))
 
 
-def _published(adapters: Adapters) -> list[JsonWebKey]:
-    """One key per purpose; `typ` says which purpose a signature is for."""
-    signers = (adapters.signer, adapters.delegation_signer)
-    return [signer.public_jwk for signer in signers if signer is not None]
+def _published(config: Config, adapters: Adapters) -> Callable[[], JsonObject]:
+    """One signing key per purpose, and what still counts; `typ` says what a signature is for."""
+    signers = {"grant": adapters.signer, "delegation": adapters.delegation_signer}
+    signing = {name: s.public_jwk for name, s in signers.items() if s is not None}
+    own = PublishedOwnKeys(config.keys.directory, signing)
+    return lambda: {"keys": [{**key} for key in own.keys(adapters.clock.now())]}
 
 
 def _checks(adapters: Adapters) -> Mapping[str, Check]:

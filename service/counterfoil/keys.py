@@ -59,13 +59,22 @@ def ensure_delegation_key(directory: Path) -> Path:
         ConfigError: the folder cannot be written, or the key there cannot be used.
     """
     path = _ensure(directory, DELEGATION_KEY_FILE)
-    document = json.dumps(jwks_document([public_jwk(load_es256_key(path))]), indent=1)
+    current = public_jwk(load_es256_key(path))
+    document = json.dumps(jwks_document([current]), indent=1)
     jwks = directory / DELEGATION_JWKS_FILE
     # The public half follows the private one, so a copied or restored key never verifies
-    # under an old set.
-    if not jwks.exists() or jwks.read_text("utf-8") != document:
-        _write(jwks, document.encode("ascii"), replace=True)
+    # under an old set. A set that a rotation left names the current key among others.
+    if not jwks.exists() or current not in _keys_of(jwks):
+        write_private(jwks, document.encode("ascii"), replace=True)
     return path
+
+
+def _keys_of(path: Path) -> list[object]:
+    """The keys of a set; none where it is no set."""
+    try:
+        return list(json.loads(path.read_text("utf-8"))["keys"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def ensure_launcher_secret(directory: Path) -> Path:
@@ -76,7 +85,7 @@ def ensure_launcher_secret(directory: Path) -> Path:
     """
     path = directory / LAUNCHER_SECRET_FILE
     if not path.exists():
-        _write(path, f"{secrets.token_urlsafe(32)}\n".encode("ascii"), replace=False)
+        write_private(path, f"{secrets.token_urlsafe(32)}\n".encode("ascii"), replace=False)
     return path
 
 
@@ -187,14 +196,23 @@ def _ensure(directory: Path, name: str) -> Path:
             pointer="keys.directory",
         ) from error
     if not exists:
-        pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-        )
-        _write(path, pem, replace=False)
+        write_private(path, new_es256_key()[0], replace=False)
     return path
 
 
-def _write(path: Path, data: bytes, *, replace: bool) -> None:
+def new_es256_key() -> tuple[bytes, JsonWebKey]:
+    """A fresh P-256 key: the PEM of its private half, and its public half."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem, public_jwk(key)
+
+
+def write_private(path: Path, data: bytes, *, replace: bool) -> None:
+    """Write a file for this account alone, whole or not at all; one that is there stays, or not.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
     # Written beside, synced, then linked: a reader never sees half a key, and the first of
     # two makers wins.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

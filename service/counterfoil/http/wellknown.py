@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import orjson
 from flask import Blueprint
@@ -31,13 +31,13 @@ def protected_resource(
     return value
 
 
-def wellknown_blueprint(*, jwks: JsonObject, metadata: JsonObject) -> Blueprint:
-    """Hang both documents; they are fixed for the life of the process."""
+def wellknown_blueprint(*, jwks: Callable[[], JsonObject], metadata: JsonObject) -> Blueprint:
+    """Hang both documents; the keys as they stand when they are asked for."""
     blueprint = Blueprint("wellknown", __name__)
-    keys, resource = _document(jwks, "application/jwk-set+json"), _document(metadata, JSON)
+    resource = _document(metadata, JSON)
 
     def read_keys(_environ: Environ) -> Reply:
-        return keys
+        return _document(jwks(), "application/jwk-set+json")
 
     def read_resource(_environ: Environ) -> Reply:
         return resource

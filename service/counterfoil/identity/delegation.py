@@ -1,8 +1,9 @@
 """This service as an issuer: its delegation tokens told from others, and verified by its own key.
 
 `delegation.jwks.json` in the keys folder is followed where it is there, so that a key can be
-rotated: the file names the new and the old one, then `delegation.pem` becomes the new one.
-Without the file the key that signs is the one that verifies.
+rotated (`key_ring.py`): the file names the new and the old one, then `delegation.pem` becomes
+the new one; the ring beside it says when the old one ends. Without the file the key that signs
+is the one that verifies.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from counterfoil.core.strict_json import parse
 from counterfoil.errors import RequestError
 from counterfoil.identity.jwks import KeyFile, KeySet, read_key_set
 from counterfoil.identity.oidc import MAX_TOKEN_CHARS, TrustedIssuer
+from counterfoil.identity.own_keys import Ring, RingedKeyFile
 from counterfoil.identity.signing import DELEGATION_TYPE, Es256Signer
 from counterfoil.keys import jwks_document, load_delegation_key
 
@@ -72,7 +74,8 @@ def own_issuer(config: Config, signer: Es256Signer) -> TrustedIssuer:
     entry = IssuerEntry(issuer=config.token.issuer, audience=config.token.audience)
     path = config.keys.directory / DELEGATION_JWKS_FILE
     if path.exists():
-        return TrustedIssuer(entry, frozenset({"ES256"}), KeyFile(path))
+        ring = Ring(config.keys.directory, "delegation")
+        return TrustedIssuer(entry, frozenset({"ES256"}), RingedKeyFile(path, ring))
     document = orjson.dumps(jwks_document([signer.public_jwk]))
     return TrustedIssuer(entry, frozenset({"ES256"}), _SigningKey(path, read_key_set(document)))
 

@@ -54,6 +54,26 @@ def test_keys_that_are_there_stay(config: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.count("kept  ") == len(NAMES) - 1
 
 
+@pytest.mark.parametrize("purpose", ["grant", "delegation"])
+def test_rotate_makes_a_new_key_and_says_what_follows(
+    config: Path, purpose: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["keys", "make", "--config", str(config)])
+    before = contents(config.parent / "keys")
+    assert main(["keys", "rotate", purpose, "--overlap", "1200", "--config", str(config)]) == 0
+    after = contents(config.parent / "keys")
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed - {"delegation.jwks.json", ".rotate.lock"} == {
+        f"{purpose}.pem",
+        f"{purpose}.ring.json",
+    }
+    said = capsys.readouterr().out
+    assert "counts until" in said
+    assert "restart" in said
+    assert main(["keys", "rotate", purpose, "--overlap", "5", "--config", str(config)]) == 78
+    assert contents(config.parent / "keys") == after
+
+
 @pytest.mark.parametrize("name", ["receipt.pem", "sealing.key"])
 def test_lost_keys_of_a_ledger_are_never_replaced(
     config: Path, name: str, capsys: pytest.CaptureFixture[str]

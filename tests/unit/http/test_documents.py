@@ -59,7 +59,9 @@ def _app(checks: dict[str, Check] | None = None) -> Flask:
         authorization_servers=["https://idp.example.com"],
         permission_types=["b", "a"],
     )
-    app.register_blueprint(wellknown_blueprint(jwks={"keys": [{"kty": "EC"}]}, metadata=metadata))
+    app.register_blueprint(
+        wellknown_blueprint(jwks=lambda: {"keys": [{"kty": "EC"}]}, metadata=metadata)
+    )
     app.register_blueprint(openapi_blueprint(DOCUMENT))
     return app
 
