@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pytest
 from counterfoil.catalogues.store import file_of
 from counterfoil.cli import main
 from servers import postgresql
+from service import PROGRAM
 from sql_jobs import OWNED, SET_UP
 
 Command = Callable[..., tuple[int, str]]
@@ -131,7 +133,8 @@ def test_a_changed_or_stale_snapshot_is_as_none(
     path = file_of(tmp_path / "var" / "catalogues", "orders")
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b'"customers"', b'"customerz"'))
-    assert explained(command, "SELECT * FROM public.customers")["catalogue"] is None
+    broken = explained(command, "SELECT * FROM public.customers")
+    assert (broken["catalogue"], broken["catalogue_state"]) == (None, "refused")
     path.write_bytes(whole)
     assert explained(command, "SELECT * FROM public.customers")["catalogue"] is not None
     config = tmp_path / "counterfoil.toml"
@@ -165,6 +168,52 @@ def test_the_doctor_finds_what_everybody_may_do_and_its_statements_end_it(
     orders.server.execute_simple("GRANT CONNECT ON DATABASE orders TO looker")
     code, out = command(*ask)
     assert (code, out) == (0, "0 findings\n")
+
+
+def test_a_schedule_follows_the_database_until_it_is_ended(
+    orders: Orders, command: Command, tmp_path: Path
+) -> None:
+    arguments = ("snapshot", "orders", "--user", "looker", "--socket", str(orders.socket))
+    program = [*PROGRAM, "resource", *arguments, "--every", "1", "--json"]
+    with subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as taker:
+        assert taker.stdout is not None
+        first = json.loads(taker.stdout.readline())["digest"]
+        orders.server.execute_simple("CREATE TABLE public.newer (id int)")
+        digests = (json.loads(line)["digest"] for line in taker.stdout)
+        newer = next(digest for digest in digests if digest != first)
+        taker.terminate()
+        taker.communicate(timeout=20)
+    assert taker.returncode == 0
+    after = explained(command, "SELECT * FROM public.newer")
+    assert (after["catalogue"]["digest"], after["catalogue_state"]) == (newer, "current")
+    assert after["required"][0]["columns"] == ["id"]
+
+
+def test_a_snapshot_that_fails_is_tried_again(
+    orders: Orders, command: Command, tmp_path: Path
+) -> None:
+    del command  # for its folder
+    place = tmp_path / "later"
+    arguments = ("snapshot", "orders", "--user", "looker", "--socket", str(place))
+    program = [*PROGRAM, "resource", *arguments, "--every", "1", "--json"]
+    with subprocess.Popen(
+        program, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as taker:
+        assert taker.stdout is not None
+        assert taker.stderr is not None
+        assert "no connection" in taker.stderr.readline()
+        place.symlink_to(orders.socket)
+        assert json.loads(taker.stdout.readline())["relations"] > 0
+        taker.terminate()
+        taker.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("every", ["0", "999999999", "-1"])
+def test_a_schedule_that_leaves_no_current_snapshot_is_refused(
+    command: Command, every: str
+) -> None:
+    take = ("resource", "snapshot", "orders", "--user", "looker", f"--every={every}")
+    assert command(*take)[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,16 @@ class CatalogueStore:
             age = self._clock.now() - kept.sealed.taken_at
             return kept.snapshot if -FUTURE_SECONDS <= age <= self._max_age else None
 
+    def state(self, resource: Resource) -> str:
+        """For people: `current`, `stale`, `refused` (broken, another's, another key) or `none`."""
+        if self.current(resource) is not None:
+            return "current"
+        with self._lock:
+            kept = self._kept[resource.id]
+            if kept.stamp is None:
+                return "none"
+            return "refused" if kept.sealed is None else "stale"
+
     def _look(self, resource: Resource, kept: _Kept | None, now: float) -> _Kept:
         path = file_of(self._directory, resource.id)
         kept = self._kept[resource.id] = kept or _Kept(now)

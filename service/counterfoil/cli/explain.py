@@ -171,7 +171,8 @@ def asking_of(config: Config, caller: Caller) -> Iterator[Asking]:
     """
     # The reader's children are tied to this thread, and OPA is started before any other runs.
     with local_opa(config.policy, config.server.run_directory / CACHE_FOLDER) as local:
-        reader = ReaderPool(catalogues=build_catalogues(config, SystemClock()))
+        catalogues = build_catalogues(config, SystemClock())
+        reader = ReaderPool(catalogues=catalogues)
         try:
             flow = ExplainFlow(
                 clock=SystemClock(),
@@ -183,7 +184,7 @@ def asking_of(config: Config, caller: Caller) -> Iterator[Asking]:
                 grant_terms=GrantTerms(issuer=config.grant.issuer),
             )
             copy = PolicyCopy(local.bundle, config.policy.entrypoint, OpaTool(find_opa()))
-            yield Asking(flow, copy, caller)
+            yield Asking(flow, copy, caller, catalogues)
         finally:
             reader.close()
 

@@ -15,12 +15,20 @@ from counterfoil.policy.traced_names import DataPath
 from counterfoil.policy.tracing import Held, Missed, Place
 
 _PLAIN: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_CATALOGUES: Final = {
+    "current": "read by the resource's catalogue",
+    "stale": "read without a catalogue: the one there is too old (counterfoil resource snapshot)",
+    "refused": "read without a catalogue: the one there does not hold to its seal or resource",
+    "none": "read without a catalogue: none was taken (counterfoil resource snapshot)",
+}
 _SCALARS: Final = (str, int, float, bool)
 
 
 def because_json(why: Why) -> JsonObject:
     """Members `decided` and `instead` of `counterfoil explain --json`."""
+    about = {} if why.catalogue is None else {"catalogue_state": why.catalogue}
     return {
+        **about,
         "decided": [_decided(item, why.data) for item in (*why.evidence.held, *missed(why))],
         "instead": [_change(item) for item in why.changes],
     }
@@ -40,6 +48,8 @@ def missed(why: Why) -> list[Missed]:
 
 def because_lines(why: Why) -> Iterator[str]:
     """For people: the rules with their places and data, then what would be allowed."""
+    if why.catalogue is not None:
+        yield f"  {_CATALOGUES[why.catalogue]}"
     if not why.evidence.traced:
         yield "  too many operations to show each one's rule"
     for held in why.evidence.held:

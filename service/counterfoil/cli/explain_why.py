@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+from counterfoil.catalogues.store import CatalogueStore
 from counterfoil.core.actions.database.rewrites import (
     held_to_limits,
     qualified,
@@ -41,6 +42,7 @@ SECONDS: Final = 5.0
 _MAX_COMMANDS: Final = 12
 _MAX_POLICIES: Final = 3
 _DATABASE: Final = "database"
+_WITH_CATALOGUE: Final = frozenset({"postgresql"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Why:
 
     evidence: Evidence
     data: JsonObject
+    catalogue: str | None = None
     changes: tuple[Change, ...] = ()
 
 
@@ -59,6 +62,13 @@ class Asking:
     flow: ExplainFlow
     copy: PolicyCopy
     caller: Caller
+    catalogues: CatalogueStore
+
+    def catalogue_state(self, item: Explained) -> str | None:
+        """Of the action's resource (`CatalogueStore.state`); None where it has none to have."""
+        resource = item.case.located.command.resource
+        known = resource is not None and resource.type in _WITH_CATALOGUE
+        return self.catalogues.state(resource) if resource is not None and known else None
 
     def why(self, item: Explained) -> Why:
         """Explain a decision by what made it.
@@ -74,7 +84,7 @@ class Asking:
             changes += sorted(self._commands(item, evidence), key=lambda change: change.size)
             if item.decision.effect is Effect.DENY:
                 changes += islice(self._policies(item, evidence, until), 1)
-        return Why(evidence, self.copy.data, tuple(changes))
+        return Why(evidence, self.copy.data, self.catalogue_state(item), tuple(changes))
 
     def _approved(self, item: Explained) -> Iterator[Change]:
         terms = item.decision.approval

@@ -6,10 +6,12 @@ import argparse
 import json
 import os
 import secrets
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import orjson
 
@@ -27,10 +29,13 @@ from counterfoil.resources import packaged
 from counterfoil.schemas_registry import SchemaRegistry
 from counterfoil.system import SystemClock
 
+MIN_EVERY_SECONDS: Final = 1.0  # a snapshot of thousands of tables takes one itself
 _SNAPSHOT = """\
 Take a dated, sealed snapshot of a PostgreSQL resource: its relations, columns, keys, triggers,
 views and types. The role needs no right but to connect. The service then reads commands by it,
-until it is older than catalogue.max_age_seconds: run it on a schedule.
+until it is older than catalogue.max_age_seconds: run it on a schedule, or with --every, which
+takes one again and again until it is ended. One that fails is told and tried again; meanwhile
+the last one counts until it is too old, and then none does.
 """
 _DOCTOR = """\
 Find what everybody may do in a PostgreSQL resource without having been given it: rights of
@@ -58,6 +63,10 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
         sub.add_argument("--socket", help="a unix socket's path, in the host's place")
         sub.add_argument("--json", action="store_true", help="print JSON")
         sub.add_argument("--config", type=Path, help="the configuration file")
+        if command is _take:
+            sub.add_argument(
+                "--every", type=float, metavar="SECONDS", help="again and again, until it is ended"
+            )
         sub.set_defaults(run=run, resource_command=command)
 
 
@@ -83,6 +92,27 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _take(config: Config, resource: Resource, args: argparse.Namespace) -> int:
+    if args.every is None:
+        return _take_one(config, resource, args)
+    most = config.catalogue.max_age_seconds
+    if not MIN_EVERY_SECONDS <= args.every < most:
+        bounds = f"{MIN_EVERY_SECONDS:g} to less than catalogue.max_age_seconds, {most:g}"
+        print(f"counterfoil resource: --every takes {bounds}", file=sys.stderr)
+        return EXIT_USAGE
+    ended = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: ended.set())
+    while not ended.is_set():
+        try:
+            _take_one(config, resource, args)
+        except ConfigError as error:  # the last snapshot stays until it is too old
+            print(f"counterfoil resource: {error.detail}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        ended.wait(args.every)
+    return EXIT_GOOD
+
+
+def _take_one(config: Config, resource: Resource, args: argparse.Namespace) -> int:
     key = load_private_key(config.keys.directory)
     taken_at = SystemClock().now()  # before: what changes meanwhile is newer than its date
     password = os.environ.get("PGPASSWORD")

@@ -46,6 +46,9 @@ class Shelf:
         path.write_bytes(seal(resource, body, taken_at=taken_at, key=key))
         self.clock.ticks += LOOK_SECONDS
 
+    def state(self) -> str:
+        return self.store.state(ORDERS)
+
     def found(self) -> bytes | None:
         snapshot = self.store.current(ORDERS)
         return None if snapshot is None else snapshot.body
@@ -118,3 +121,13 @@ def test_without_its_key_none_counts(shelf: Shelf) -> None:
 def test_no_id_reaches_another_folder(tmp_path: Path) -> None:
     for odd in ("../keys/x", "a/b", "..", "."):
         assert file_of(tmp_path, odd).parent == tmp_path
+
+
+def test_people_are_told_why_there_is_none(shelf: Shelf) -> None:
+    assert shelf.state() == "none"
+    shelf.put()
+    assert shelf.state() == "current"
+    shelf.clock.time = NOW + AGE + 1
+    assert shelf.state() == "stale"
+    shelf.put(resource=replace(ORDERS, location="postgresql://elsewhere:5432/orders"))
+    assert shelf.state() == "refused"
