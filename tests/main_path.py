@@ -235,6 +235,7 @@ def flow_of(service: Service, adapters: Adapters, **changes: Any) -> AuthorizeFl
         "approvals": build_approvals(config, adapters),
         "revocations": adapters.ledger.revocations,
         "prompts": RunPrompts(adapters.ledger),
+        "receipts": adapters.ledger.receipts,
         "settings": settings(),
     }
     return AuthorizeFlow(**{**parts, **changes})

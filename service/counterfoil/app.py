@@ -115,6 +115,7 @@ def create_app(config: Config) -> LeanFlask:
         approvals=build_approvals(config, adapters),
         revocations=adapters.ledger.revocations,
         prompts=RunPrompts(adapters.ledger),
+        receipts=adapters.ledger.receipts,
         settings=Settings(
             actor_required=config.identity.actor_required,
             policy_timeout_seconds=config.policy.timeout_ms / 1000,
@@ -336,6 +337,7 @@ def _checks(adapters: Adapters) -> Mapping[str, Check]:
     return {
         "opa:policy": lambda: adapters.policy.health(deadline=within()),
         "ledger:writable": lambda: adapters.ledger.health(deadline=within()),
+        "ledger:tenants": adapters.ledger.receipts.health,
         "reader:parser": reader,
         "identity:keys": lambda: adapters.verifier.health(now=adapters.clock.now()),
     }

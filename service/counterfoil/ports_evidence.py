@@ -8,6 +8,23 @@ from counterfoil.core.model import JsonObject
 from counterfoil.core.tiles import Tile
 
 
+class Receipts(Protocol):
+    """Receipts that hooks hold, against a record that lost its end."""
+
+    def hold(self, tenant: str, unverified_receipt: str | None, *, now: float) -> None:
+        """Hold what came with a call of this tenant's against the ledger.
+
+        Args:
+            tenant: the verified caller's.
+            unverified_receipt: the header's text; None where none came.
+            now: seconds since the epoch.
+
+        Raises:
+            LedgerStopped: the tenant is stopped, by this receipt or by an earlier one.
+            LedgerUnavailable: nobody can look now.
+        """
+
+
 class Evidence(Protocol):
     """Reads one log's evidence; nothing is handed out that its own key did not verify.
 

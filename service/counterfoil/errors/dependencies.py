@@ -46,6 +46,16 @@ class LedgerCorrupt(LedgerError):
     solution = "The operator runs `counterfoil verify` and restores from a backup."
 
 
+class LedgerStopped(LedgerError):
+    """A signed receipt shows that this tenant's record has lost what was acknowledged."""
+
+    code = "ledger.stopped"
+    title = "The tenant's record has lost an entry, so nothing is decided"
+    solution = (
+        "The operator runs `counterfoil verify` and restores the ledger; nothing was permitted."
+    )
+
+
 class StateConflict(LedgerError):
     """Another change of the same thing came first; nothing of this one was recorded."""
 

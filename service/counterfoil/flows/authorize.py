@@ -4,7 +4,8 @@ Each number recurs beside the code that does it, and in docs/life-of-a-decision.
 
 1. Request: strict JSON of the published shape, within bounds.
 2. Identity: the bearer token becomes a caller: tenant, person, agent, run. Only now may
-   an idempotency key return an earlier answer.
+   an idempotency key return an earlier answer, and a receipt that the hook holds be held
+   against the ledger: one that should be in it and is not stops the tenant.
 3. Action: the server's mapping gives family, command and resource; the interpreter reads
    the command itself; one digest names exactly this action.
 4. Policy: one bounded question per action (several of one request go together).
@@ -65,6 +66,7 @@ from counterfoil.ports import (
     PolicyQuestion,
     Proof,
 )
+from counterfoil.ports_evidence import Receipts
 from counterfoil.ports_tokens import Revocations
 
 RIVALS = 4
@@ -108,6 +110,7 @@ class AuthorizeFlow:
     approvals: ApprovalDesk
     revocations: Revocations
     prompts: RunPrompts
+    receipts: Receipts
     settings: Settings
 
     def run(
@@ -119,10 +122,12 @@ class AuthorizeFlow:
         idempotency_key: str | None,
         batch: bool,
         unrecorded: int = 0,
+        unverified_receipt: str | None = None,
     ) -> Draft:
         """Answer one request, or one batch.
 
-        `unrecorded` is how many calls the hook let run before this one without asking.
+        `unverified_receipt` is the last one that the hook got (`Counterfoil-Last-Receipt`),
+        `unrecorded` how many calls the hook let run before this one without asking.
 
         Raises:
             CounterfoilError: the request, the caller, the policy engine or the ledger
@@ -133,6 +138,7 @@ class AuthorizeFlow:
         caller = self.identity.verify(unverified_token or "", now=now, proof=proof)  # 2
         if caller.actor is None and self.settings.actor_required:
             raise ActorRequired
+        self.receipts.hold(caller.tenant, unverified_receipt, now=now)
         of_each(requests, lambda request: hold_prompt_rule(request, caller), batch=batch)
         promise = Idempotency.of(caller, idempotency_key, requests, batch=batch, now=now)
         ledger_deadline = self.clock.monotonic() + self.settings.ledger_timeout_seconds

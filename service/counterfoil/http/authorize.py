@@ -26,6 +26,7 @@ class Authorizes(Protocol):
         idempotency_key: str | None,
         batch: bool,
         unrecorded: int = 0,
+        unverified_receipt: str | None = None,
     ) -> JsonObject:
         """Answer one request or one batch; raises `CounterfoilError`."""
 
@@ -45,6 +46,7 @@ def authorize_blueprint(
             idempotency_key=idempotency_key(environ),
             batch=batch,
             unrecorded=unrecorded_calls(environ),
+            unverified_receipt=environ.get("HTTP_COUNTERFOIL_LAST_RECEIPT"),
         )
         metrics.decided(value)
         return json_reply(value)

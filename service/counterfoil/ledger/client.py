@@ -23,6 +23,7 @@ from counterfoil.errors import (
     CounterfoilError,
     IdempotencyConflict,
     IdempotencyInProgress,
+    LedgerStopped,
     LedgerUnavailable,
     StateConflict,
 )
@@ -34,6 +35,7 @@ from counterfoil.ledger.fields import seal_ahead
 from counterfoil.ledger.frames import MAX_FRAME_BYTES, Value, encode
 from counterfoil.ledger.keys import load_master
 from counterfoil.ledger.reader import Reader, receipt_of
+from counterfoil.ledger.receipt_watch import GOES_ON, ReceiptWatch, StoppedTenants
 from counterfoil.ledger.revoked import RevocationReader
 from counterfoil.ledger.sealing import (
     KeyRing,
@@ -92,6 +94,8 @@ class LedgerClient:
         self.states = StateReader(self._reader, self._master, clock)
         self.revocations = RevocationReader(self._reader, self._master, clock)
         self.evidence = EvidenceReader(self._reader.rows, self._receipt_key)
+        stopped = StoppedTenants(database_path.with_name(database_path.name + ".stopped"))
+        self.receipts = ReceiptWatch(self._reader.rows, self._receipt_key, stopped)
         self.slices = Slices(self._reader, self._master)
         self._name: VerifierKey | None = None  # the ledger's prefix and public key
         self._waiting = 0
@@ -114,7 +118,11 @@ class LedgerClient:
             LedgerCorrupt: a stored answer does not open.
             OnceConflict: the same scope with another body; none is recorded.
             StateConflict: another change came first; none is recorded.
+            LedgerStopped: a held receipt has shown that the tenant's record lost its end.
         """
+        stopped = self.receipts.stopped
+        if any(event.tenant in stopped and event.kind not in GOES_ON for event in events):
+            raise LedgerStopped
         try:
             return self._append(events, deadline, meanwhile)
         except _Stale:
