@@ -15,6 +15,12 @@ ORDERS = Resource(
 MAIN = Resource(
     type="kubernetes", id="main", location="https://127.0.0.1:6443", issuer="kubernetes-main"
 )
+MYSQL = Resource(
+    type="mysql", id="orders", location="mariadb://127.0.0.1:3306/orders", issuer="mysql-orders"
+)
+SQLITE = Resource(
+    type="sqlite", id="orders", location="sqlite:/srv/orders.db", issuer="sqlite-orders"
+)
 
 MANIFEST = """\
 apiVersion: apps/v1
@@ -98,3 +104,17 @@ def _use(operation: Operation) -> tuple[str, str]:
     if target["kind"] != "table":
         return operation.verb, str(target["kind"])
     return operation.verb, f"{target['schema']}.{target['name']}"
+
+
+def read_dialect(dialect: str, sql: str, *, resource: Resource | None = None) -> Interpretation:
+    """Read SQL for MySQL or SQLite in this process."""
+    return interpret(
+        Command(
+            family="database",
+            tool="run_sql",
+            arguments={"database": "orders", "sql": sql},
+            command_argument="sql",
+            resource=resource or (MYSQL if dialect == "mysql" else SQLITE),
+        ),
+        FAMILIES,
+    )

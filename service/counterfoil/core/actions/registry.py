@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from counterfoil.core.actions import database, handoff, kubernetes
+from counterfoil.core.actions import dialects, handoff, kubernetes
 from counterfoil.core.actions.contract import Families
 
 FAMILIES: Final[Families] = {
-    "database": database.interpret,
+    "database": dialects.interpret,
     "handoff": handoff.interpret,
     "kubernetes": kubernetes.interpret,
 }

@@ -135,7 +135,7 @@ _SQL: Final = {
     ),
     "function": _E(
         "A function is called that is not known to be harmless",
-        "Use PostgreSQL's plain built-in functions only.",
+        "Use plain built-in functions only, those that compute.",
     ),
     "function_in_from": _E(
         "A function in FROM is not known to be harmless",
@@ -190,6 +190,44 @@ _SQL: Final = {
     ),
     "parameter": _E(
         "The statement has parameters whose values are not shown", "Write the values as literals."
+    ),
+    "executable_comment": _E(
+        "A comment holds something that some servers run",
+        "Leave out comments that begin with /*!, /*M! or /*+.",
+    ),
+    "comment": _E(
+        "A comment is read differently by different servers",
+        "Leave it out, or write it after -- and a blank, or between /* and */.",
+    ),
+    "quoting": _E(
+        "A string or name ends elsewhere under another sql_mode",
+        "Write strings as 'text' with '' for a quote, names in backticks, and no backslash.",
+    ),
+    "mode": _E(
+        "An operator means something else under another sql_mode",
+        "Write CONCAT(a, b), AND, OR and NOT (…) instead of ||, && and !.",
+    ),
+    "variable": _E("A variable of the session is read or set", "Write its value as a literal."),
+    "several": _E("There are several statements", "Send each statement as an action of its own."),
+    "dialect_syntax": _E(
+        "The SQL is not read by the reader of this dialect",
+        "Write it more plainly; the details say where reading stopped.",
+    ),
+    "dialect_name": _E(
+        "A name may mean another object on some servers",
+        "Use names of at most 64 ASCII letters, digits and _; in MySQL lower case for tables.",
+    ),
+    "lock": _E(
+        "Rows are locked in a way that servers check differently",
+        "Leave FOR UPDATE out, or change the rows by one UPDATE with a WHERE.",
+    ),
+    "rowid": _E(
+        "A row's hidden number is read, which is a column under another name",
+        "Name the key column itself.",
+    ),
+    "replace": _E(
+        "REPLACE deletes rows that the text does not name",
+        "Write INSERT … ON CONFLICT (key) DO UPDATE, or ON DUPLICATE KEY UPDATE.",
     ),
     "unused_query": _E("A WITH query is read by nothing", "Leave it out."),
     "construct": _E(
