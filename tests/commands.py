@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from counterfoil.core.actions.contract import DEFAULT_LIMITS, Limits, interpret
-from counterfoil.core.actions.registry import FAMILIES
+from counterfoil.core.actions.registry import FAMILIES, with_dialects
 from counterfoil.core.model import Command, Interpretation, Operation, Resource, Snapshot
 
 ORDERS = Resource(
@@ -106,15 +106,17 @@ def _use(operation: Operation) -> tuple[str, str]:
     return operation.verb, f"{target['schema']}.{target['name']}"
 
 
+def dialect_command(dialect: str, sql: str, *, resource: Resource | None = None) -> Command:
+    """SQL for MySQL or SQLite as `run_sql` asks for it."""
+    return Command(
+        family="database",
+        tool="run_sql",
+        arguments={"database": "orders", "sql": sql},
+        command_argument="sql",
+        resource=resource or (MYSQL if dialect == "mysql" else SQLITE),
+    )
+
+
 def read_dialect(dialect: str, sql: str, *, resource: Resource | None = None) -> Interpretation:
     """Read SQL for MySQL or SQLite in this process."""
-    return interpret(
-        Command(
-            family="database",
-            tool="run_sql",
-            arguments={"database": "orders", "sql": sql},
-            command_argument="sql",
-            resource=resource or (MYSQL if dialect == "mysql" else SQLITE),
-        ),
-        FAMILIES,
-    )
+    return interpret(dialect_command(dialect, sql, resource=resource), with_dialects())

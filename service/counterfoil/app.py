@@ -15,6 +15,7 @@ from flask import Blueprint
 from counterfoil.app_identity import identity_endpoints
 from counterfoil.catalogues.store import CatalogueStore
 from counterfoil.config import Config
+from counterfoil.core.actions.contract import DIALECTS
 from counterfoil.core.catalog import ArgumentsCheck, Catalog
 from counterfoil.core.grant import GrantTerms
 from counterfoil.core.model import Command, JsonObject, Resource
@@ -178,7 +179,11 @@ def build_adapters(config: Config) -> Adapters:
         schemas=SchemaRegistry.load(packaged("schemas")),
         verifier=verifier,
         identity=LiveCallers(identity=verifier, revocations=ledger.revocations),
-        reader=ReaderPool(catalogues=build_catalogues(config, clock), monotonic=clock.monotonic),
+        reader=ReaderPool(
+            catalogues=build_catalogues(config, clock),
+            dialects=any(item.type in DIALECTS for item in config.resources.values()),
+            monotonic=clock.monotonic,
+        ),
         xml_reader=XmlReader(monotonic=clock.monotonic),
         policy=OpaEngine(config),
         signer=Es256Signer(load_grant_key(config.keys.directory)),

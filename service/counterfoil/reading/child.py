@@ -17,8 +17,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from counterfoil.core.actions.contract import DEFAULT_LIMITS, Limits, interpret, uncertain
-from counterfoil.core.actions.registry import FAMILIES
+from counterfoil.core.actions.contract import (
+    DEFAULT_LIMITS,
+    Families,
+    Limits,
+    interpret,
+    uncertain,
+)
+from counterfoil.core.actions.registry import FAMILIES, with_dialects
 from counterfoil.core.model import Command, Interpretation, Snapshot
 from counterfoil.reading.confine import confine, shut
 from counterfoil.reading.wire import (
@@ -43,6 +49,7 @@ def main() -> None:
     confine(options.die_with)
     os.set_blocking(options.socket, True)  # a worker under gevent makes it non-blocking
     limits = Limits(sql_bytes=options.sql_bytes, manifest_bytes=options.manifest_bytes)
+    families = with_dialects() if options.dialects else FAMILIES
     # A parse tree holds no cycles, so collecting finds nothing and costs each statement.
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
@@ -50,7 +57,7 @@ def main() -> None:
         shut()
         try:
             os.write(options.socket, READY)
-            _serve(options.socket, progress, limits)
+            _serve(options.socket, progress, limits, families)
         except (BrokenPipeError, ConnectionResetError):
             return  # the worker is gone
 
@@ -62,17 +69,18 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--die-with", type=int, default=0)
     parser.add_argument("--sql-bytes", type=int, default=DEFAULT_LIMITS.sql_bytes)
     parser.add_argument("--manifest-bytes", type=int, default=DEFAULT_LIMITS.manifest_bytes)
+    parser.add_argument("--dialects", action="store_true")
     return parser.parse_args()
 
 
-def _serve(descriptor: int, progress: mmap.mmap, limits: Limits) -> None:
+def _serve(descriptor: int, progress: mmap.mmap, limits: Limits, families: Families) -> None:
     frames = Frames()
     catalogues: dict[str, Snapshot] = {}
     while data := os.read(descriptor, _READ_BYTES):
         for message in frames.feed(data):
             catalogue = unpack_catalogue(message)
             if catalogue is None:
-                _answer(descriptor, progress, _Reader(limits, catalogues), message)
+                _answer(descriptor, progress, _Reader(limits, families, catalogues), message)
             else:
                 held(catalogues, catalogue)
 
@@ -80,11 +88,12 @@ def _serve(descriptor: int, progress: mmap.mmap, limits: Limits) -> None:
 @dataclass(frozen=True, slots=True)
 class _Reader:
     limits: Limits
+    families: Families
     catalogues: Mapping[str, Snapshot]
 
     def read(self, packed: Packed) -> Packed:
         command = unpack_command(packed, self.catalogues)
-        return pack_interpretation(command, _interpret(command, self.limits))
+        return pack_interpretation(command, _interpret(command, self.families, self.limits))
 
 
 def _answer(descriptor: int, progress: mmap.mmap, reader: _Reader, group: Packed) -> None:
@@ -105,9 +114,9 @@ def _answer(descriptor: int, progress: mmap.mmap, reader: _Reader, group: Packed
             last = time.monotonic()
 
 
-def _interpret(command: Command, limits: Limits) -> Interpretation:
+def _interpret(command: Command, families: Families, limits: Limits) -> Interpretation:
     try:
-        return interpret(command, FAMILIES, limits)
+        return interpret(command, families, limits)
     except MemoryError:
         return uncertain("uncertain.reader_failed", "out of memory")
     except Exception as error:  # noqa: BLE001 -- a parse tree nobody foresaw: doubt, not a restart

@@ -49,6 +49,7 @@ class ReaderPool:
         children: how many groups may be read at once.
         limits: bounds on commands; tests raise them to see a parser die.
         catalogues: what is known of resources; None: nothing.
+        dialects: whether SQL for MySQL and SQLite is read, too.
         monotonic: the clock that deadlines are readings of.
     """
 
@@ -58,10 +59,12 @@ class ReaderPool:
         *,
         limits: Limits = DEFAULT_LIMITS,
         catalogues: Catalogues | None = None,
+        dialects: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
         self._catalogues = catalogues
+        self._dialects = dialects
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._closed = False
@@ -195,4 +198,4 @@ class ReaderPool:
         spare.close()
 
     def _start(self) -> ReaderProcess:
-        return ReaderProcess(self._limits, self._monotonic)
+        return ReaderProcess(self._limits, self._monotonic, dialects=self._dialects)

@@ -54,7 +54,13 @@ class ReaderLost(Exception):
 class ReaderProcess:
     """A child process with its socket. Used by one caller at a time."""
 
-    def __init__(self, limits: Limits, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        dialects: bool = False,
+    ) -> None:
         self._catalogues: dict[str, Snapshot] = {}
         page = os.memfd_create("counterfoil-progress")
         try:
@@ -67,6 +73,7 @@ class ReaderProcess:
                 options=(
                     f"--sql-bytes={limits.sql_bytes}",
                     f"--manifest-bytes={limits.manifest_bytes}",
+                    *(("--dialects",) if dialects else ()),
                 ),
                 monotonic=monotonic,
             )

@@ -23,6 +23,9 @@ MAX_OPERATIONS = 128
 TOOL_FAMILY = "tool"
 """The family of a tool without a mapping: judged as `tool.call`, denied by default."""
 
+DIALECTS = frozenset({"mysql", "sqlite"})
+"""Types of resources whose SQL needs a parser that a child loads only where one is registered."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

@@ -1,14 +1,22 @@
-"""Which module reads which family. Loads the C parsers: import it in the reader child only."""
+"""Which module reads which family. Loads the parsers: import it in the reader child only."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from counterfoil.core.actions import dialects, handoff, kubernetes
+from counterfoil.core.actions import database, handoff, kubernetes
 from counterfoil.core.actions.contract import Families
 
 FAMILIES: Final[Families] = {
-    "database": dialects.interpret,
+    "database": database.interpret,
     "handoff": handoff.interpret,
     "kubernetes": kubernetes.interpret,
 }
+"""What every child reads; of databases PostgreSQL."""
+
+
+def with_dialects() -> Families:
+    """Also MySQL and SQLite. Their parser doubles a child's start, so it is loaded on demand."""
+    from counterfoil.core.actions import dialects  # noqa: PLC0415
+
+    return {**FAMILIES, "database": dialects.interpret}

@@ -262,7 +262,7 @@ def test_a_cte_is_not_seen_outside_its_query() -> None:
     assert reading.execute.arguments["sql"] == sql.removesuffix("a") + "public.a"
 
 
-@pytest.mark.parametrize("kind", ["oracle", "kubernetes", ""])
+@pytest.mark.parametrize("kind", ["mysql", "kubernetes", ""])
 def test_a_resource_of_another_type_is_uncertain(kind: str) -> None:
     command = sql_command(HONEST, Resource(type=kind, id="orders", location=ORDERS.location))
     assert codes(interpret(command, FAMILIES)) == ["uncertain.resource_type"]
