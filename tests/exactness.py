@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pg8000.native  # type: ignore[import-untyped]  # has no annotations
@@ -18,6 +19,7 @@ from counterfoil.catalogues.seal import digest_of
 from counterfoil.core.actions.database.answer import SESSION
 from counterfoil.core.model import Interpretation, JsonValue, Permission, Snapshot
 from counterfoil.core.renderings.postgresql import Right, parse_back, render, rights
+from evidence import ROOT, record
 from servers import postgresql
 from sql_jobs import OWNED, SET_UP
 
@@ -41,10 +43,29 @@ class Target:
         body = json.dumps(snapshot(lambda query: list(self.server.run(query) or []))).encode()
         return Snapshot(digest=digest_of(body), taken_at="2026-11-24T03:10:00Z", body=body)
 
+    def _begin(self) -> None:
+        """Begin with a counter that no earlier attempt has moved: nextval is never undone."""
+        self.server.execute_simple("BEGIN")
+        self.server.execute_simple("ALTER SEQUENCE public.logs_id_seq RESTART WITH 2")
+
+    def knows(self, text: str) -> bool:
+        """Whether this version of the server can run it at all, for a superuser."""
+        self._begin()
+        try:
+            if re.match(r"COPY .* TO STDOUT", text):
+                self.server.run(text, stream=io.BytesIO())
+            else:
+                self.server.execute_simple(text)
+        except pg8000.native.DatabaseError:
+            return False
+        finally:
+            self.server.execute_simple("ROLLBACK")
+        return True
+
     def attempt(self, permissions: Sequence[Permission], text: str) -> str | None:
         """Run `text` as a role that holds the permissions; the SQLSTATE of a refusal, or None."""
         run = self.server.execute_simple
-        run("BEGIN")
+        self._begin()
         try:
             run("CREATE ROLE job NOLOGIN")
             for statement in made(permissions):
@@ -63,9 +84,11 @@ class Target:
 
 
 @contextmanager
-def target() -> Iterator[Target]:
+def target(
+    server: Callable[[], AbstractContextManager[Path]] = postgresql.running,
+) -> Iterator[Target]:
     """A server whose database `orders` gives PUBLIC nothing."""
-    with postgresql.running() as socket:
+    with server() as socket:
         first = postgresql.connect(socket)
         first.execute_simple("CREATE DATABASE orders")
         first.execute_simple("REVOKE ALL ON DATABASE orders FROM PUBLIC")
@@ -196,3 +219,43 @@ def prove(orders: Target, job: Job, others: Sequence[Job]) -> Found:
         if orders.attempt(job.permissions, other.text) not in NOT_SEEN:
             found.open_neighbours.append(other.text)
     return found
+
+
+def counted(results: Mapping[str, Found]) -> dict[str, Any]:
+    """Of many jobs: how much was tried, how much held, and what did not."""
+    found = results.values()
+    return {
+        "jobs": len(results),
+        "sufficient": sum(item.state is None for item in found),
+        "removals": sum(item.removals for item in found),
+        "removals_refused": sum(item.removals - len(item.not_necessary) for item in found),
+        "neighbours": sum(item.neighbours for item in found),
+        "neighbours_refused": sum(item.neighbours - len(item.open_neighbours) for item in found),
+        "wrong": {text: vars(item) for text, item in results.items() if not item.exact},
+    }
+
+
+def whole(orders: Target, plain: Iterable[str], known: Iterable[str]) -> dict[str, Any]:
+    """Prove all jobs, once as without a catalogue and once with the server's own."""
+    every = [Job.of(text) for text in plain]
+    catalogue = orders.catalogue()
+    informed = [Job.of(text, catalogue) for text in known]
+    with_catalogue = counted({job.text: prove(orders, job, every) for job in informed})
+    with_catalogue["coarse"] = sum(job.coarse for job in informed)
+    return {
+        "without_catalogue": counted({job.text: prove(orders, job, every) for job in every}),
+        "with_catalogue": with_catalogue,
+    }
+
+
+def remember(version: str, found: Mapping[str, Any]) -> None:
+    """Write what one version of the server showed beside what others did."""
+    path = ROOT / "docs" / "evidence" / "sql_exactness.json"
+    before = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    major = version.split(".", maxsplit=1)[0]
+    servers = {key: one for key, one in before.get("servers", {}).items() if key != major}
+    record(
+        "sql_exactness",
+        "jobs run on PostgreSQL by fresh roles that hold exactly the permissions read from them",
+        servers=dict(sorted({**servers, major: {"version": version, **found}}.items())),
+    )

@@ -10,15 +10,24 @@ A tenth of the jobs runs here, all of them in `make prove`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from commands import codes, read_sql
 from counterfoil.core.model import Snapshot
-from evidence import record
-from exactness import DENIED, NEIGHBOURS, Found, Job, Target, prove, target, weaker
+from exactness import (
+    DENIED,
+    NEIGHBOURS,
+    Found,
+    Job,
+    Target,
+    prove,
+    remember,
+    target,
+    weaker,
+    whole,
+)
 from sql_jobs import JOBS, WITH_CATALOGUE
 
 BOTH = (*WITH_CATALOGUE, *JOBS)
@@ -80,33 +89,11 @@ def test_the_proof_notices_one_right_too_few_and_one_too_many(orders: Target) ->
     assert len(found.not_necessary) >= 1
 
 
-def counted(results: Mapping[str, Found]) -> dict[str, Any]:
-    found = results.values()
-    return {
-        "jobs": len(results),
-        "sufficient": sum(item.state is None for item in found),
-        "removals": sum(item.removals for item in found),
-        "removals_refused": sum(item.removals - len(item.not_necessary) for item in found),
-        "neighbours": sum(item.neighbours for item in found),
-        "neighbours_refused": sum(item.neighbours - len(item.open_neighbours) for item in found),
-        "wrong": {text: vars(item) for text, item in results.items() if not item.exact},
-    }
-
-
 @pytest.mark.prove
-def test_every_job_is_exact(orders: Target, catalogue: Snapshot) -> None:
-    plain = counted({job.text: prove(orders, job, EVERY) for job in EVERY})
-    known = [Job.of(text, catalogue) for text in BOTH]
-    informed = counted({job.text: prove(orders, job, EVERY) for job in known})
-    informed["coarse"] = sum(job.coarse for job in known)
-    record(
-        "sql_exactness",
-        "jobs run on PostgreSQL by fresh roles that hold exactly the permissions read from them",
-        server=orders.version(),
-        without_catalogue=plain,
-        with_catalogue=informed,
-    )
-    assert not plain["wrong"]
-    assert not informed["wrong"]
-    assert not informed["coarse"]
-    assert plain["jobs"] >= 200
+def test_every_job_is_exact(orders: Target) -> None:
+    found = whole(orders, JOBS, BOTH)
+    remember(orders.version(), found)
+    assert not found["without_catalogue"]["wrong"]
+    assert not found["with_catalogue"]["wrong"]
+    assert not found["with_catalogue"]["coarse"]
+    assert found["without_catalogue"]["jobs"] >= 200

@@ -1,14 +1,18 @@
-"""A real PostgreSQL on a unix socket of its own, started once a test session."""
+"""Real PostgreSQL servers on unix sockets of their own: a wheel's 18, and Debian's 15."""
 
 from __future__ import annotations
 
 import fcntl
+import os
+import pwd
 import shutil
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pg8000.native  # type: ignore[import-untyped]  # has no annotations
 
@@ -30,6 +34,44 @@ def running() -> Iterator[Path]:
         yield Path(server.get_uri().partition("?host=")[2]) / ".s.PGSQL.5432"
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+DEBIAN: Final = Path("/usr/lib/postgresql/15/bin")
+
+
+@contextmanager
+def debian() -> Iterator[Path]:
+    """Start Debian's PostgreSQL 15, as its own account where root asks; yields its socket."""
+    assert DEBIAN.is_dir(), "apt-get install postgresql-15"
+    account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="counterfoil-pg15-", dir="/tmp"))
+    if account is not None:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    user = None if account is None else account.pw_uid
+    group = None if account is None else account.pw_gid
+
+    def run(*command: str) -> None:
+        subprocess.run(
+            command,
+            check=True,
+            cwd=folder,
+            user=user,
+            group=group,
+            extra_groups=[] if account else None,
+            stdout=subprocess.DEVNULL,
+        )
+
+    control = (str(DEBIAN / "pg_ctl"), "-D", f"{folder}/data", "-w")
+    try:
+        run(str(DEBIAN / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", "postgres")
+        options = f"-k {folder} -c listen_addresses= -c fsync=off"
+        run(*control, "-l", f"{folder}/log", "-o", options, "start")
+        try:
+            yield folder / ".s.PGSQL.5432"
+        finally:
+            run(*control, "-m", "fast", "stop")
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
