@@ -179,11 +179,7 @@ def build_adapters(config: Config) -> Adapters:
         schemas=SchemaRegistry.load(packaged("schemas")),
         verifier=verifier,
         identity=LiveCallers(identity=verifier, revocations=ledger.revocations),
-        reader=ReaderPool(
-            catalogues=build_catalogues(config, clock),
-            dialects=any(item.type in DIALECTS for item in config.resources.values()),
-            monotonic=clock.monotonic,
-        ),
+        reader=build_reader(config, clock, build_catalogues(config, clock)),
         xml_reader=XmlReader(monotonic=clock.monotonic),
         policy=OpaEngine(config),
         signer=Es256Signer(load_grant_key(config.keys.directory)),
@@ -200,6 +196,12 @@ def _proofs(config: Config, clock: SystemClock, spent: SingleUse) -> ProofVerifi
         leeway_seconds=config.identity.leeway_seconds,
         timeout_seconds=config.ledger.timeout_ms / 1000,
     )
+
+
+def build_reader(config: Config, clock: SystemClock, shelf: CatalogueStore) -> ReaderPool:
+    """The children that read commands, with the parsers that the registered resources need."""
+    dialects = any(item.type in DIALECTS for item in config.resources.values())
+    return ReaderPool(catalogues=shelf, dialects=dialects, monotonic=clock.monotonic)
 
 
 def build_catalogues(config: Config, clock: Clock) -> CatalogueStore:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from counterfoil.app import build_catalog, build_catalogues
+from counterfoil.app import build_catalog, build_catalogues, build_reader
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.explain_because import because_json
 from counterfoil.cli.explain_decision import (
@@ -54,7 +54,6 @@ from counterfoil.policy.evidence import PolicyCopy
 from counterfoil.policy.local import local_opa
 from counterfoil.policy.server import find_opa
 from counterfoil.policy.tools import OpaTool
-from counterfoil.reading.pool import ReaderPool
 from counterfoil.resources import packaged
 from counterfoil.schemas_registry import SchemaRegistry
 from counterfoil.system import RandomIds, SystemClock
@@ -172,7 +171,7 @@ def asking_of(config: Config, caller: Caller) -> Iterator[Asking]:
     # The reader's children are tied to this thread, and OPA is started before any other runs.
     with local_opa(config.policy, config.server.run_directory / CACHE_FOLDER) as local:
         catalogues = build_catalogues(config, SystemClock())
-        reader = ReaderPool(catalogues=catalogues)
+        reader = build_reader(config, SystemClock(), catalogues)
         try:
             flow = ExplainFlow(
                 clock=SystemClock(),
