@@ -1,0 +1,166 @@
+"""What our own rules refuse before, or behind, a library that would refuse it as well.
+
+Each rule holds by itself: whoever changes the library, or its settings, loses none of them.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from lxml import etree
+
+from counterfoil.core.saml import SamlAnswer
+from counterfoil.reading import saml_document
+from counterfoil.reading.saml_answer import read_answer, read_assertion
+from counterfoil.reading.saml_document import DS, MAX_DOCUMENT_BYTES, Refused, parse_document
+from counterfoil.reading.saml_signature import verified
+from saml_cases.workshop import Workshop
+from simulators.saml_encryption import assertion_of
+from simulators.saml_idp import IDP, SUCCESS, SamlIdp
+from simulators.saml_signing import SAMLP, Make, Signing, sign
+
+PROVIDER = SamlIdp(Signing.rsa())
+WORKSHOP = Workshop(idp=PROVIDER, request_id="_r", now=1_800_000_000.0, acs_url="https://us/acs")
+KEYS = {IDP: [PROVIDER.signing.der]}
+
+
+def read(document: str) -> SamlAnswer:
+    found = read_answer(document.encode(), KEYS)
+    assert isinstance(found, SamlAnswer)
+    return found
+
+
+def edited(pattern: str, new: str) -> str:
+    text, count = re.subn(pattern, new, WORKSHOP.honest(), count=1, flags=re.DOTALL)
+    assert count == 1
+    return text
+
+
+def test_the_control_is_read() -> None:
+    assert read(WORKSHOP.honest()).assertion.issuer == IDP
+
+
+def test_a_document_of_one_byte_more_than_the_bound_is_not_parsed() -> None:
+    fill = b"<x>" + b" " * (MAX_DOCUMENT_BYTES - 7) + b"</x>"
+    assert parse_document(fill).tag == "x"  # control
+    with pytest.raises(Refused, match="too large"):
+        parse_document(b" " + fill)
+
+
+@pytest.mark.parametrize("text", ["<x><!--c--></x>", "<x><?p i?></x>"])
+def test_the_tree_is_searched_again_for_what_the_bytes_forbid(text: str) -> None:
+    with pytest.raises(Refused, match="comment"):
+        saml_document._bound(etree.fromstring(text))
+
+
+@pytest.mark.parametrize("text", ["<!--c--><x/>", "<x/><!--c-->", "<?p i?><x/>"])
+def test_nothing_stands_beside_the_root(text: str) -> None:
+    with pytest.raises(Refused, match="beside the root"):
+        saml_document._bound(etree.fromstring(text))
+
+
+MAKES = {
+    "parameters of the method": (Make(method_inner="<ds:X/>"), "parameters"),
+    "a digest with parameters": (Make(digest_inner="<ds:X/>"), "parameters"),
+    "a reference to another": (Make(uri="#_another"), "not to the signature's parent"),
+    "a reference to everything": (Make(uri="#"), "not to the signature's parent"),
+}
+
+
+@pytest.mark.parametrize("kind", MAKES)
+def test_a_signature_of_another_make_is_refused_for_its_make(kind: str) -> None:
+    make, why = MAKES[kind]
+    with pytest.raises(Refused, match=why):
+        read(PROVIDER.signed(WORKSHOP.answer(), make=make))
+
+
+EDITS = {
+    "a transform with parameters": (
+        r'(<ds:Transform Algorithm="[^"]*enveloped-signature")/>',
+        r"\1><ds:XPath>x</ds:XPath></ds:Transform>",
+        "parameters",
+    ),
+    "a canonical form with parameters": (
+        r"(<ds:CanonicalizationMethod [^>]*)/>",
+        r"\1><ds:X/></ds:CanonicalizationMethod>",
+        "prefix list",
+    ),
+    "an element in the value": (r"<ds:SignatureValue>", "<ds:SignatureValue><ds:X/>", "plain text"),
+    "no value": (r"<ds:SignatureValue>[^<]*", "<ds:SignatureValue> ", "plain text"),
+    "an element in the digest": (r"<ds:DigestValue>", "<ds:DigestValue><ds:X/>", "plain text"),
+}
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_a_signature_that_was_edited_is_refused_for_its_make(kind: str) -> None:
+    pattern, new, why = EDITS[kind]
+    with pytest.raises(Refused, match=why):
+        read(edited(pattern, new))
+
+
+def test_a_prefix_list_holds_nothing() -> None:
+    made = PROVIDER.signed(WORKSHOP.answer(), make=Make(prefixes="xs"))
+    assert read(made).assertion.issuer == IDP  # control
+    inner = re.sub(r"(<ec:InclusiveNamespaces[^>]*)/>", r"\1><x/></ec:InclusiveNamespaces>", made)
+    assert inner != made
+    with pytest.raises(Refused, match="prefix list"):
+        read(inner)
+
+
+def test_what_is_read_is_what_was_signed_and_no_part_of_the_document() -> None:
+    """Rule 3: an element that stays in the document may lie beside what an attacker wrote."""
+    root = parse_document(WORKSHOP.honest().encode())
+    signature = next(root.iter(f"{DS}Signature"))
+    parent = signature.getparent()
+    assert parent is not None
+    location = "./{urn:oasis:names:tc:SAML:2.0:assertion}Assertion/"
+    signed = verified(root, signature, KEYS[IDP], location=location)
+    assert signed.get("ID") == parent.get("ID")
+    assert signed.getparent() is None
+    assert signed.getroottree().getroot() is not root
+    assert signed.find(f"{DS}Signature") is None  # as the transform leaves it
+
+
+def test_a_response_in_a_response_is_refused() -> None:
+    inner = f'<p:Extensions><p:Response xmlns:p="{SAMLP}"/></p:Extensions>'
+    with pytest.raises(Refused, match="second Response"):
+        read(PROVIDER.signed(WORKSHOP.answer(before_assertion=inner), response=True))
+
+
+def test_a_lone_assertion_of_another_namespace_is_none() -> None:
+    document = WORKSHOP.answer().xml()
+    xml = re.sub(r'<a:Assertion xmlns:a="[^"]*"', '<a:Assertion xmlns:a="urn:evil"', document)
+    with pytest.raises(Refused, match="exactly one Assertion"):
+        read(sign(xml, "Response", PROVIDER.signing))
+
+
+def test_a_signature_of_another_namespace_is_refused_as_one() -> None:
+    xml = WORKSHOP.answer(before_assertion='<Signature xmlns="urn:evil"/>').xml()
+    with pytest.raises(Refused, match="another kind"):
+        read(sign(xml, "Assertion", PROVIDER.signing))
+
+
+def test_statuses_are_not_nested_without_end() -> None:
+    def status(depth: int) -> str:
+        code = f'<p:StatusCode Value="{SUCCESS}">'
+        return f"<p:Status>{code * depth}{'</p:StatusCode>' * depth}</p:Status>"
+
+    assert len(read(PROVIDER.signed(WORKSHOP.answer(status=status(4)))).envelope.statuses) == 4
+    with pytest.raises(Refused, match="nested too deeply"):
+        read(PROVIDER.signed(WORKSHOP.answer(status=status(5))))
+
+
+def test_an_issuer_without_text_is_none() -> None:
+    inner = ("<a:Issuer></a:Issuer>", f"<a:Issuer>{IDP}</a:Issuer>")
+    with pytest.raises(Refused, match="not plain text"):
+        read(PROVIDER.signed(WORKSHOP.answer(issuers=inner)))
+
+
+def test_an_encrypted_assertion_of_saml_1_1_is_refused() -> None:
+    answer = WORKSHOP.answer()
+    good = assertion_of(answer, PROVIDER)
+    assert read_assertion(good.encode(), KEYS[IDP]).issuer == IDP  # control
+    answer.assertion_attributes = f'ID="_a" Version="1.1" IssueInstant="{answer.at(0)}"'
+    with pytest.raises(Refused, match=r"SAML 2\.0"):
+        read_assertion(assertion_of(answer, PROVIDER).encode(), KEYS[IDP])
