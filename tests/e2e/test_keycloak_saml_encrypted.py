@@ -10,7 +10,7 @@ import urllib.request
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import pytest
@@ -88,7 +88,9 @@ class People:
 
 def logged_in(location: str) -> dict[str, str]:
     """What the provider has the browser post, after alice gave her password."""
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    # As browsers do: on this machine what is marked Secure goes over http as well.
+    cookies = CookieJar(DefaultCookiePolicy(secure_protocols=("http", "https")))
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
     with browser.open(location, timeout=60) as page:
         action = re.search(r'action="([^"]+)"', page.read().decode())
     assert action is not None

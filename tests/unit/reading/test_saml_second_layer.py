@@ -6,18 +6,21 @@ Each rule holds by itself: whoever changes the library, or its settings, loses n
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from lxml import etree
 
 from counterfoil.core.saml import SamlAnswer
+from counterfoil.core.saml_rules import Expected, read_login
+from counterfoil.errors import SamlRefused
 from counterfoil.reading import saml_document
 from counterfoil.reading.saml_answer import read_answer, read_assertion
 from counterfoil.reading.saml_document import DS, MAX_DOCUMENT_BYTES, Refused, parse_document
 from counterfoil.reading.saml_signature import verified
 from saml_cases.workshop import Workshop
 from simulators.saml_encryption import assertion_of
-from simulators.saml_idp import IDP, SUCCESS, SamlIdp
+from simulators.saml_idp import EMAIL, IDP, SP, SUCCESS, SamlIdp
 from simulators.saml_signing import SAMLP, Make, Signing, sign
 
 PROVIDER = SamlIdp(Signing.rsa())
@@ -155,6 +158,28 @@ def test_an_issuer_without_text_is_none() -> None:
     inner = ("<a:Issuer></a:Issuer>", f"<a:Issuer>{IDP}</a:Issuer>")
     with pytest.raises(Refused, match="not plain text"):
         read(PROVIDER.signed(WORKSHOP.answer(issuers=inner)))
+
+
+def test_both_issuers_are_the_provider_whoever_chose_the_keys() -> None:
+    answer = read(WORKSHOP.honest())
+    expected = Expected(
+        provider=IDP,
+        entity_id=SP,
+        acs_url=WORKSHOP.acs_url,
+        request_id=WORKSHOP.request_id,
+        name_id_formats=(EMAIL,),
+        tenant="acme",
+        subject_namespace=None,
+        subject_attribute=None,
+        groups_attribute="groups",
+        leeway_seconds=60,
+        session_seconds=3_600,
+    )
+    source, _ = read_login(answer, expected, now=WORKSHOP.now)
+    assert source.subject.issuer == IDP  # control
+    envelope = replace(answer.envelope, issuer="https://evil.example")
+    with pytest.raises(SamlRefused, match="4a"):
+        read_login(replace(answer, envelope=envelope), expected, now=WORKSHOP.now)
 
 
 def test_an_encrypted_assertion_of_saml_1_1_is_refused() -> None:
