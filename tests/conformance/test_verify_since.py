@@ -108,6 +108,7 @@ def test_a_check_that_was_broken_off_goes_on(
     made: Many, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verify_resume, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(log_check, "_REACHED", 1_000)
     place = tmp_path / "resume.json"
     command = ["verify", str(made.database), f"--key={made.keys / 'receipt.pub'}"]
 

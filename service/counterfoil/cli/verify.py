@@ -21,6 +21,8 @@ from counterfoil.ledger.report import Report
 from counterfoil.ledger.verify import verify_ledger
 
 _BAR_CHARACTERS = 30
+_LARGE_BYTES = 64 * 1024 * 1024  # a few seconds of checking
+_MOST_HELPERS = 4  # the walk itself keeps no more of them busy
 _SCHEME = "sqlite:///"
 
 
@@ -116,6 +118,7 @@ def _verify(args: argparse.Namespace, ledger: Path, key: VerifierKey, key_file: 
             receipts=[path.read_bytes() for path in args.receipt],
             checked=[*since, *resume.load()],
             report=report,
+            processes=_processes(ledger),
             progress=progress,
         )
     except KeyboardInterrupt:
@@ -129,6 +132,13 @@ def _verify(args: argparse.Namespace, ledger: Path, key: VerifierKey, key_file: 
     else:
         print_report(report, ledger, key_file, time.monotonic() - started)
     return EXIT_FINDING if report.found else EXIT_GOOD
+
+
+def _processes(ledger: Path) -> int:
+    """Helpers for signatures: none where the whole check takes a moment."""
+    if ledger.stat().st_size < _LARGE_BYTES:
+        return 0
+    return max(1, min(_MOST_HELPERS, (os.cpu_count() or 1) - 1))
 
 
 def _since(paths: list[Path], key: VerifierKey) -> list[Checkpoint]:

@@ -22,6 +22,7 @@ from counterfoil.core.entry import MAX_LEAF_BYTES, leaf_problem, receipt_message
 from counterfoil.core.tree import leaf_hash
 from counterfoil.ledger.keys import Verifier
 from counterfoil.ledger.sealing import unpack_sealed
+from counterfoil.ledger.signatures import Signed
 
 Leaf: TypeAlias = "dict[str, Any]"
 """The fields of a leaf; `leaf_problem` has found nothing wrong with their types."""
@@ -52,11 +53,15 @@ class LogName:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A record's hash (None where it has no bytes), its fields (where it has), what is wrong."""
+    """A record's hash (None where it has no bytes), its fields (where it has), what is wrong.
+
+    `signed` is its receipt's signature and message, where nothing is wrong: still to be checked.
+    """
 
     hashed: bytes | None
     leaf: Leaf | None
     problem: str | None
+    signed: Signed | None = None
 
 
 class BadRecord(ValueError):
@@ -64,7 +69,7 @@ class BadRecord(ValueError):
 
 
 def check_record(record: StoredRecord, log: LogName) -> Verdict:
-    """Check one record; never raises for any content of the file."""
+    """Check all but the signature of one record; never raises for any content of the file."""
     leaf = record.leaf
     if not isinstance(leaf, bytes):
         return Verdict(None, None, "the leaf is not bytes")
@@ -79,7 +84,15 @@ def check_record(record: StoredRecord, log: LogName) -> Verdict:
             check_sealed(record.sealed, value["sealed"])  # 4
         except BadRecord as error:
             problem = str(error)
-    return Verdict(hashed, value, problem or _receipt_problem(record.signature, value, hashed, log))
+    signature = record.signature
+    if problem is None and not (
+        isinstance(signature, bytes) and signature[:KEY_ID_BYTES] == log.key_id
+    ):
+        problem = "the stored receipt is of another key"
+    if problem is not None or not isinstance(signature, bytes):
+        return Verdict(hashed, value, problem)
+    message = receipt_message(value["origin"], value["event_id"], b64url(hashed), value["time"])
+    return Verdict(hashed, value, None, (signature[KEY_ID_BYTES:], message))  # 5
 
 
 def read_leaf(leaf: bytes) -> Leaf:
@@ -136,12 +149,3 @@ def check_sealed(sealed: object, hashes: Mapping[str, str]) -> None:
     for name, blob in blobs.items():
         if b64url(hashlib.sha256(blob).digest()) != hashes[name]:
             raise BadRecord(f"the sealed field {name} was changed")
-
-
-def _receipt_problem(signature: object, leaf: Leaf, hashed: bytes, log: LogName) -> str | None:
-    if not isinstance(signature, bytes) or signature[:KEY_ID_BYTES] != log.key_id:
-        return "the stored receipt is of another key"
-    message = receipt_message(leaf["origin"], leaf["event_id"], b64url(hashed), leaf["time"])
-    if not log.verify(signature[KEY_ID_BYTES:], message):
-        return "the stored receipt is not that of the leaf"
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -23,9 +24,11 @@ from counterfoil.ledger.evidence import (
 from counterfoil.ledger.held import Held
 from counterfoil.ledger.port import Database
 from counterfoil.ledger.report import Report
+from counterfoil.ledger.signatures import Signatures
 from counterfoil.ledger.stories import Stories
 
 _ROWS = 1_000  # read in one go: the length of a read transaction
+_REACHED = 20_000  # records between places where a check can be taken up again
 _KNOWN_KEYS = 100_000  # data key ids remembered before they are looked up again
 
 _RECORDS = (
@@ -89,6 +92,7 @@ class LogCheck:
         report: Report,
         *,
         keys: DataKeys,
+        pool: ProcessPoolExecutor | None,
         progress: Callable[[int], None],
     ) -> None:
         self._db, self._row, self._report = db, row, report
@@ -99,6 +103,7 @@ class LogCheck:
         self._receipts = dict(held.receipts.get(self._origin, {}))
         self._frontier = Frontier()
         self._stories = Stories(self._earlier)
+        self._signatures = Signatures(row.name.key, pool)
         self._previous_seq = 0
         self._payloads = 0
 
@@ -123,6 +128,7 @@ class LogCheck:
         for event_id in self._receipts:
             self._find("log", f"{event_id} is gone, and a held receipt shows that it was there")
         self._check_row()
+        self._failed_signatures()
         return self._payloads
 
     def _take(self, record: StoredRecord) -> bool:
@@ -142,6 +148,8 @@ class LogCheck:
         if verdict.problem is not None:
             self._find(where, verdict.problem)
         elif verdict.leaf is not None:
+            if verdict.signed is not None:
+                self._signatures.add(where, verdict.signed)
             self._judge(record.index, where, verdict.leaf)
         if verdict.hashed is None:
             return False
@@ -152,10 +160,20 @@ class LogCheck:
         self._frontier.append(verdict.hashed)
         self._report.entries += 1
         if self._report.entries % _ROWS == 0:
-            if not self._report.found and self._stories.whole:
-                self._report.reached[self._origin] = self._here()
+            if self._report.entries % _REACHED == 0:
+                self._note_reached()
             self._progress(self._report.entries)
         return True
+
+    def _note_reached(self) -> None:
+        self._failed_signatures()
+        if not self._report.found and self._stories.whole:
+            self._report.reached[self._origin] = self._here()
+
+    def _failed_signatures(self) -> None:
+        for where in self._signatures.drain():
+            what = "the stored receipt is not that of the leaf"
+            self._report.add(f"log {self._origin}, {where}", what)
 
     def _judge(self, index: int, where: str, leaf: Leaf) -> None:
         """What the record says: its data key, its place in its story, its clock."""
@@ -245,5 +263,6 @@ class LogCheck:
                 yield StoredRecord(*row)
 
     def _find(self, where: str, what: str) -> None:
+        self._failed_signatures()  # those lie before it, and the first one is named first
         place = f"log {self._origin}"
         self._report.add(place if where == "log" else f"{place}, {where}", what)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin
@@ -27,6 +28,7 @@ from counterfoil.ledger.log_check import DataKeys, LogCheck, LogRow
 from counterfoil.ledger.port import Database
 from counterfoil.ledger.report import Report
 from counterfoil.ledger.schema import FORMAT
+from counterfoil.ledger.signatures import helpers
 from counterfoil.ledger.sqlite_source import open_read_only
 from counterfoil.ledger.startup import version_of
 
@@ -50,6 +52,7 @@ def verify_ledger(
     receipts: Sequence[bytes] = (),
     checked: Sequence[Checkpoint] = (),
     report: Report | None = None,
+    processes: int = 0,
     progress: Progress = lambda _done, _total: None,
 ) -> Report:
     """Check the file; what is wrong with it is in the report.
@@ -62,6 +65,7 @@ def verify_ledger(
         checked: checkpoints below which all was verified before, taken as true: of what lies
             below only the hashes are computed again, which any change of a record still shows.
         report: is filled and returned; a caller who has it can look while the check runs.
+        processes: that many more check signatures; only before this one has any thread.
         progress: called with (records done, records in all).
 
     Raises:
@@ -73,14 +77,15 @@ def verify_ledger(
     report = report if report is not None else Report(key.name)
     with path.open("rb"):
         pass  # an OSError that says why, where SQLite would say "unable to open"
-    try:
-        database = _open(path)
+    with helpers(processes) as pool:
         try:
-            _check(database, key, held, report, progress)
-        finally:
-            database.close()
-    except sqlite3.Error as error:
-        report.add("the file", f"is damaged or no ledger: {error}")
+            database = _open(path)
+            try:
+                _check(database, key, held, report, progress=progress, pool=pool)
+            finally:
+                database.close()
+        except sqlite3.Error as error:
+            report.add("the file", f"is damaged or no ledger: {error}")
     return report
 
 
@@ -98,7 +103,15 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _check(db: Database, key: VerifierKey, held: Held, report: Report, progress: Progress) -> None:
+def _check(
+    db: Database,
+    key: VerifierKey,
+    held: Held,
+    report: Report,
+    *,
+    progress: Progress,
+    pool: ProcessPoolExecutor | None,
+) -> None:
     (sound,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if sound != "ok":
         report.add("the file", f"is damaged: {sound}")  # 1
@@ -116,7 +129,13 @@ def _check(db: Database, key: VerifierKey, held: Held, report: Report, progress:
         log = _log_row(row, key, report)
         if log is not None:
             check = LogCheck(
-                db, log, held, report, keys=keys, progress=lambda done: progress(done, total)
+                db,
+                log,
+                held,
+                report,
+                keys=keys,
+                pool=pool,
+                progress=lambda done: progress(done, total),
             )
             payloads -= check.run()  # 3, 4, 5
     if payloads:

@@ -1,0 +1,90 @@
+"""Receipts' signatures, checked beside the walk over the log: two thirds of the work are Ed25519.
+
+Failures come back in the order in which the signatures were given, at `drain`, so that whoever
+drains before each finding still names the first bad record first.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeAlias
+
+from counterfoil.core.checkpoint import VerifierKey
+from counterfoil.ledger.keys import Verifier
+from counterfoil.processes import die_with_parent
+
+Signed: TypeAlias = "tuple[bytes, bytes]"
+"""Signature and message."""
+
+_BATCH = 512
+_AHEAD = 16  # batches in the hands of helpers, who are kept busy and never waited for
+
+
+class Signatures:
+    """One key's signatures. Without helpers each is checked at `drain`, here."""
+
+    def __init__(self, key: VerifierKey, pool: ProcessPoolExecutor | None) -> None:
+        self._key, self._pool = key, pool
+        self._names: list[str] = []
+        self._batch: list[Signed] = []
+        self._out: deque[tuple[list[str], Future[list[int]]]] = deque()
+        self._failed: list[str] = []
+
+    def add(self, name: str, signed: Signed) -> None:
+        """Give one signature; `name` says whose it is."""
+        self._names.append(name)
+        self._batch.append(signed)
+        if len(self._batch) >= _BATCH:
+            self._send()
+
+    def drain(self) -> list[str]:
+        """The names of those that failed since the last time, in order."""
+        if self._batch:
+            self._send()
+        while self._out:
+            self._take()
+        failed, self._failed = self._failed, []
+        return failed
+
+    def _send(self) -> None:
+        names, batch = self._names, self._batch
+        self._names, self._batch = [], []
+        while self._out and self._out[0][1].done():
+            self._take()
+        future: Future[list[int]] = Future()
+        if self._pool is None or len(batch) < _BATCH or len(self._out) >= _AHEAD:
+            future.set_result(_failures(self._key, batch))  # they have enough to do: so do this one
+        else:
+            future = self._pool.submit(_failures, self._key, batch)
+        self._out.append((names, future))
+
+    def _take(self) -> None:
+        names, future = self._out.popleft()
+        self._failed += [names[place] for place in future.result()]
+
+
+@contextmanager
+def helpers(count: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Processes that check signatures; None for a count of zero. They die with this one."""
+    if count <= 0:
+        yield None
+        return
+    context = multiprocessing.get_context("fork")  # of a command, before it has any thread
+    end = partial(die_with_parent, os.getpid())
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=end)
+    list(pool.map(abs, range(count)))  # forked now, while there is nothing of the ledger to copy
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _failures(key: VerifierKey, batch: list[Signed]) -> list[int]:
+    verify = Verifier(key)
+    return [place for place, signed in enumerate(batch) if not verify(*signed)]
