@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from counterfoil.reading.saml_document import Refused
 from counterfoil.reading.saml_metadata import read_metadata
+from counterfoil.reading.saml_signature import MAX_CERTIFICATES
 from simulators.saml_idp import IDP, SSO, SamlIdp
 from simulators.saml_signing import SAMLP, Signing, sign, x509_key_info
 
@@ -40,6 +41,18 @@ def test_a_weak_key_is_left_out(weak: Signing) -> None:
     assert read(PROVIDER.metadata(weak, OLD)) == (OLD.der,)
     with pytest.raises(Refused, match="no key"):
         read(PROVIDER.metadata(weak))
+
+
+def test_more_keys_than_a_rotation_needs_are_refused() -> None:
+    keys = [Signing.ec() for _ in range(MAX_CERTIFICATES)]
+    assert len(read(PROVIDER.metadata(*keys))) == MAX_CERTIFICATES  # control
+    with pytest.raises(Refused, match="too many keys"):
+        read(PROVIDER.metadata(*keys, OLD))
+
+
+def test_a_provider_inside_another_document_is_none() -> None:
+    with pytest.raises(Refused, match="is not SAML"):
+        read(f"<x>{PLAIN}</x>")
 
 
 def test_a_key_of_another_kind_is_left_out() -> None:

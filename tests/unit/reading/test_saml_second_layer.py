@@ -89,7 +89,11 @@ EDITS = {
         r"\1><ds:X/></ds:CanonicalizationMethod>",
         "prefix list",
     ),
-    "an element in the value": (r"<ds:SignatureValue>", "<ds:SignatureValue><ds:X/>", "plain text"),
+    "an element in the value": (
+        r"(<ds:SignatureValue>[^<]*)",
+        r"\1<ds:X/>",
+        "plain text",
+    ),
     "no value": (r"<ds:SignatureValue>[^<]*", "<ds:SignatureValue> ", "plain text"),
     "an element in the digest": (r"<ds:DigestValue>", "<ds:DigestValue><ds:X/>", "plain text"),
 }
@@ -160,26 +164,44 @@ def test_an_issuer_without_text_is_none() -> None:
         read(PROVIDER.signed(WORKSHOP.answer(issuers=inner)))
 
 
+EXPECTED = Expected(
+    provider=IDP,
+    entity_id=SP,
+    acs_url=WORKSHOP.acs_url,
+    request_id=WORKSHOP.request_id,
+    name_id_formats=(EMAIL,),
+    tenant="acme",
+    subject_namespace=None,
+    subject_attribute=None,
+    groups_attribute="groups",
+    leeway_seconds=60,
+    session_seconds=3_600,
+)
+
+
 def test_both_issuers_are_the_provider_whoever_chose_the_keys() -> None:
     answer = read(WORKSHOP.honest())
-    expected = Expected(
-        provider=IDP,
-        entity_id=SP,
-        acs_url=WORKSHOP.acs_url,
-        request_id=WORKSHOP.request_id,
-        name_id_formats=(EMAIL,),
-        tenant="acme",
-        subject_namespace=None,
-        subject_attribute=None,
-        groups_attribute="groups",
-        leeway_seconds=60,
-        session_seconds=3_600,
-    )
-    source, _ = read_login(answer, expected, now=WORKSHOP.now)
+    source, _ = read_login(answer, EXPECTED, now=WORKSHOP.now)
     assert source.subject.issuer == IDP  # control
     envelope = replace(answer.envelope, issuer="https://evil.example")
     with pytest.raises(SamlRefused, match="4a"):
-        read_login(replace(answer, envelope=envelope), expected, now=WORKSHOP.now)
+        read_login(replace(answer, envelope=envelope), EXPECTED, now=WORKSHOP.now)
+
+
+def test_the_person_is_the_one_value_of_the_configured_attribute() -> None:
+    expected = replace(EXPECTED, subject_attribute="uid")
+
+    def person(*values: str) -> str:
+        answer = WORKSHOP.answer()
+        inner = answer.attribute("uid", *values) if values else answer.attribute("mail", "x")
+        answer.attributes = f"<a:AttributeStatement>{inner}</a:AttributeStatement>"
+        found = read(PROVIDER.signed(answer))
+        return read_login(found, expected, now=WORKSHOP.now)[0].subject.sub
+
+    assert person("alice-1") == "alice-1"  # control
+    for values in ((), ("alice-1", "admin"), ("alice-1", "alice-1"), ("",), (" alice-1",)):
+        with pytest.raises(SamlRefused, match="rule 6"):
+            person(*values)
 
 
 def test_an_encrypted_assertion_of_saml_1_1_is_refused() -> None:
