@@ -168,7 +168,7 @@ def build_adapters(config: Config) -> Adapters:
     delegation = delegation_signer(config)
     ledger = LedgerClient(
         socket_path=config.server.run_directory / SOCKET_NAME,
-        database_path=config.ledger.path,
+        place=config.ledger.place,
         keys_directory=config.keys.directory,
         clock=clock,
     )

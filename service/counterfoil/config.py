@@ -80,7 +80,7 @@ def load_config(path: Path | None, environ: Mapping[str, str], *, dev: bool = Fa
     schema = config_schema()
     base = (path.parent if path else Path()).resolve()
     settings = read_toml(path) if path else {}
-    findings = apply_environment(settings, environ, schema)
+    findings = [*_written_password(settings), *apply_environment(settings, environ, schema)]
     if dev:
         findings += _foreign_issuers(settings)
         settings = _with_development(settings)
@@ -93,6 +93,15 @@ def load_config(path: Path | None, environ: Mapping[str, str], *, dev: bool = Fa
         where, _, problem = findings[0].partition(": ")
         raise ConfigError(problem, pointer=where)
     raise ConfigError("".join(f"\n  {line}" for line in findings))
+
+
+def _written_password(settings: Settings) -> list[str]:
+    # The configuration is shown to people and kept with code.
+    ledger = settings.get("ledger")
+    if not isinstance(ledger, dict) or "password" not in ledger:
+        return []
+    remedy = "Name a file in ledger.password_file, or set COUNTERFOIL_LEDGER__PASSWORD."
+    return [finding(("ledger", "password"), "stands in the configuration file.", remedy)]
 
 
 def _foreign_issuers(settings: Settings) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from counterfoil.config_findings import finding, schema_finding
 from counterfoil.config_identity import oidc_findings, oidc_issuer
+from counterfoil.config_ledger import PostgresqlPlace, postgresql_place
 from counterfoil.config_login import login_config
 from counterfoil.config_model import (
     DEVELOPMENT_ISSUER,
@@ -30,6 +31,7 @@ from counterfoil.config_saml import saml_findings, saml_provider
 from counterfoil.config_source import Place, Settings
 from counterfoil.core.claims import RoleEntry
 from counterfoil.core.model import ActionMapping, Enforcement, JsonObject, Resource
+from counterfoil.errors import ConfigError
 from counterfoil.resources import packaged
 
 # RFC 3986 §4.3 absolute-URI without userinfo; scheme and host in lower case, because
@@ -92,12 +94,7 @@ def build(
             entrypoint=policy["entrypoint"],
             timeout_ms=policy["timeout_ms"],
         ),
-        ledger=LedgerConfig(
-            path=base / ledger["url"].removeprefix("sqlite:///"),
-            timeout_ms=ledger["timeout_ms"],
-            reserve_bytes=ledger["reserve_bytes"],
-            public_hashes=ledger["public_hashes"],
-        ),
+        ledger=_ledger(ledger, base),
         keys=KeysConfig(directory=base / read.section("keys")["directory"]),
         catalogue=_catalogue(read, base),
         identity=_identity(read, base),
@@ -119,6 +116,34 @@ def build(
         *_meaning(config, actions),
     ]
     return config, findings
+
+
+def _ledger(ledger: Mapping[str, Any], base: Path) -> LedgerConfig:
+    """`[ledger]`.
+
+    Raises:
+        ConfigError: the URL of a PostgreSQL ledger cannot be used.
+    """
+    place: Path | PostgresqlPlace
+    if ledger["url"].startswith("sqlite:///"):
+        place = base / ledger["url"].removeprefix("sqlite:///")
+    else:
+        file = ledger.get("password_file")
+        try:
+            place = postgresql_place(
+                ledger["url"],
+                password_file=None if file is None else base / file,
+                password=ledger.get("password", ""),
+            )
+        except ConfigError as error:
+            raise ConfigError(error.detail, pointer="ledger.url") from error
+    return LedgerConfig(
+        place=place,
+        timeout_ms=ledger["timeout_ms"],
+        reserve_bytes=ledger["reserve_bytes"],
+        public_hashes=ledger["public_hashes"],
+        max_delay_seconds=ledger["max_delay_seconds"],
+    )
 
 
 def mapping_of(entry: Mapping[str, Any]) -> ActionMapping:

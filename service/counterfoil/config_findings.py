@@ -16,13 +16,13 @@ from counterfoil.resources import packaged
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SHOWN_CHARS = 60
+_SECRET: tuple[Place, ...] = (("ledger", "url"), ("ledger", "password"))  # never repeated
 
 # Asked for by the design, not part of this release: said, never silently ignored.
 _NOT_YET = (
     (("policy", "verification_key"), "Signed bundles are not in this release. Leave it out."),
 )
 _NOT_YET_VALUES = (
-    (("ledger", "url"), r"postgres(ql)?:", "PostgreSQL is not in this release. Use sqlite:///."),
     (("policy", "opa"), r"https?:", 'OPA over the network is not in this release. Use "embedded".'),
     (
         ("policy", "bundle"),
@@ -87,7 +87,8 @@ def _lines(error: ValidationError) -> Iterator[str]:
                 remedy = schema["properties"][name]["description"]
                 yield finding((*place, name), "is required.", remedy)
     else:
-        yield finding(place, f"{_shown(instance)} is not accepted.", remedy)
+        shown = "this" if place in _SECRET else _shown(instance)
+        yield finding(place, f"{shown} is not accepted.", remedy)
 
 
 def _not_yet(settings: Settings) -> Iterator[str]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.agents import RegisteredAgent
 from counterfoil.core.claims import IssuerEntry, RoleEntry
 from counterfoil.core.delegation import DelegationTerms
 from counterfoil.core.model import ActionMapping, JsonObject, Resource
+from counterfoil.errors import ConfigError
 
 DEVELOPMENT_ISSUER = "urn:counterfoil:development"
 """The issuer that `--dev` plays itself; no configuration may name it otherwise."""
@@ -54,12 +56,24 @@ class PolicyConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerConfig:
-    """`[ledger]`; `path` is the file of the `sqlite:///` URL."""
+    """`[ledger]`; `place` is the file of the `sqlite:///` URL, or a database."""
 
-    path: Path
+    place: Path | PostgresqlPlace
     timeout_ms: int
     reserve_bytes: int
     public_hashes: bool
+    max_delay_seconds: int
+
+    @property
+    def path(self) -> Path:
+        """The file.
+
+        Raises:
+            ConfigError: the ledger lies on PostgreSQL.
+        """
+        if isinstance(self.place, PostgresqlPlace):
+            raise ConfigError("this works on a SQLite ledger only", pointer="ledger.url")
+        return self.place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

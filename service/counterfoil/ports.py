@@ -249,7 +249,7 @@ class StoredEvent:
     kind: str
     event_id: str
     time: str
-    index: int
+    index: int | None  # None while it waits for its place (PostgreSQL)
     decision_id: str | None
     plain: JsonObject
     payload: Mapping[str, bytes]

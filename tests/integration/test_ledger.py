@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import orjson
 import pytest
@@ -22,14 +19,14 @@ from counterfoil.ledger.client import OnceConflict
 from counterfoil.ledger.keys import Verifier, load_master
 from counterfoil.ledger.reader import Reader
 from counterfoil.ledger.sealing import Master
+from counterfoil.ledger.sources import source_of
 from counterfoil.ports import Once
-from ledgers import ALICE, CLOCK, PROMPT, SQL, Ledger, event, new_id, running_ledger, soon
+from ledgers import ALICE, CLOCK, PROMPT, SQL, Ledger, event, new_id, soon
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with running_ledger(tmp_path) as started:
-        yield started
+def ledger(any_ledger: Ledger) -> Ledger:
+    return any_ledger
 
 
 def once(scope: str, body: str = "body", answer: bytes = b"the answer", **changes: float) -> Once:
@@ -40,15 +37,13 @@ def once(scope: str, body: str = "body", answer: bytes = b"the answer", **change
 
 
 def rows(ledger: Ledger, sql: str) -> list[tuple[object, ...]]:
-    with sqlite3.connect(f"file:{ledger.database}?mode=ro", uri=True) as database:
-        found = database.execute(sql).fetchall()
-    database.close()
-    return found
+    return ledger.rows(sql)
 
 
 def test_a_recorded_event_is_read_back_whole_with_its_receipt(ledger: Ledger) -> None:
     client, sent = ledger.client(), event()
     (recorded,) = client.append([sent], deadline=soon())
+    ledger.settle()
     (stored,) = client.trail("default", str(sent.decision_id))
     assert dict(stored.payload) == {"arguments": SQL, "prompt": PROMPT}
     assert (stored.kind, stored.index, stored.plain) == ("decided", 0, sent.plain)
@@ -103,13 +98,16 @@ def test_what_was_said_stands_nowhere_readable(ledger: Ledger) -> None:
     client.reserve(once(f"pending {secret}", body=secret), deadline=soon())
     client.close()
     ledger.stop()
-    for path in ledger.folder.rglob("*"):
-        data = path.read_bytes() if path.is_file() else b""
+    places: dict[object, bytes] = {
+        path: path.read_bytes() for path in ledger.folder.rglob("*") if path.is_file()
+    }
+    places["the store"] = ledger.stored()
+    for path, data in places.items():
         for word in (secret, action_digest, prompt_digest, promise.scope, promise.body_digest):
             assert word.encode() not in data, path
         for person in ALICE:
             assert person.encode() not in data, path
-    assert b"rbac.granted" in ledger.database.read_bytes()  # control: codes are readable
+    assert b"rbac.granted" in ledger.stored()  # control: codes are readable
 
 
 def test_a_foreign_tenant_sees_nothing(ledger: Ledger) -> None:
@@ -204,6 +202,13 @@ def test_concurrent_events_share_commits(ledger: Ledger) -> None:
 
 
 def commits(ledger: Ledger) -> int:
+    """How many transactions brought records."""
+    if ledger.server:
+        return int(str(ledger.rows("SELECT count(DISTINCT xid) FROM records")[0][0]))
+    return transactions_in_wal(ledger)
+
+
+def transactions_in_wal(ledger: Ledger) -> int:
     """How many transactions the WAL holds: a frame with a size ends one (fileformat2 §4.1)."""
     data = ledger.database.with_name("ledger.db-wal").read_bytes()
     page = int.from_bytes(data[8:12], "big")
@@ -279,9 +284,7 @@ def test_a_stored_answer_dies_with_its_persons_key(ledger: Ledger) -> None:
     client.append([event(once=once("erased"))], deadline=soon())
     client.close()
     ledger.stop()
-    with sqlite3.connect(ledger.database) as database:
-        database.execute("DELETE FROM subject_keys")
-    database.close()
+    ledger.edit("DELETE FROM subject_keys")
     ledger.start()
     with pytest.raises(LedgerUnavailable, match="erased"):
         ledger.client().reserve(once("erased"), deadline=soon())
@@ -291,9 +294,7 @@ def test_an_event_under_a_destroyed_key_is_refused_and_sealed_anew(ledger: Ledge
     client, first = ledger.client(), event()
     client.append([first], deadline=soon())
     ledger.stop()
-    with sqlite3.connect(ledger.database) as database:
-        database.execute("DELETE FROM subject_keys")
-    database.close()
+    ledger.edit("DELETE FROM subject_keys")
     ledger.start()
     second = event()
     client.append([second], deadline=soon())  # its cached key is gone: refused, then made anew
@@ -311,17 +312,15 @@ def test_an_edited_record_is_never_told_as_true(ledger: Ledger) -> None:
     assert client.trail("default", str(sent.decision_id))[0].plain == {"effect": "deny"}  # control
     client.close()
     ledger.stop()
-    with sqlite3.connect(ledger.database) as database:
-        ((leaf,),) = database.execute("SELECT leaf FROM entries").fetchall()
-        database.execute("UPDATE entries SET leaf = ?", (leaf.replace(b'"deny"', b'"allow"'),))
-    database.close()
+    ((leaf,),) = ledger.rows("SELECT leaf FROM entries")
+    ledger.edit("UPDATE entries SET leaf = ?", leaf.replace(b'"deny"', b'"allow"'))
     with offline_reader(ledger) as reader, pytest.raises(LedgerCorrupt):
         reader.trail("default", str(sent.decision_id))
 
 
 def offline_reader(ledger: Ledger) -> closing[Reader]:
     master = Master(load_master(ledger.keys, create=False))
-    return closing(Reader(ledger.database, master, lambda: ledger.key))
+    return closing(Reader(source_of(ledger.place), master, lambda: ledger.key))
 
 
 def test_health_says_whether_an_event_could_be_recorded(ledger: Ledger) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from counterfoil.errors import LedgerUnavailable
-from ledgers import CLOCK, Ledger, event, new_id, running_ledger, soon
+from ledgers import CLOCK, Ledger, event, new_id, soon
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with running_ledger(tmp_path) as started:
-        yield started
+def ledger(any_ledger: Ledger) -> Ledger:
+    return any_ledger
 
 
 def later(seconds: float = 300.0) -> float:
@@ -70,5 +67,5 @@ def test_what_was_spent_stands_nowhere_readable_and_is_no_event(ledger: Ledger) 
     ledger.client().spend(("client_assertion", name), expires_at=later(), deadline=soon())
     ledger.client().append([event()], deadline=soon())
     ledger.stop()
-    assert name.encode() not in ledger.database.read_bytes()
+    assert name.encode() not in ledger.stored()
     assert ledger.verify().entries == 1

@@ -19,7 +19,12 @@ from ledgers import CLOCK, Ledger, event, new_id, running_ledger, soon
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(any_ledger: Ledger) -> Ledger:
+    return any_ledger
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Ledger]:
     with running_ledger(tmp_path) as started:
         yield started
 
@@ -45,8 +50,7 @@ def with_step(change: Change, **changes: Any) -> Event:
 
 
 def entries(ledger: Ledger) -> int:
-    with closing(sqlite3.connect(f"file:{ledger.database}?mode=ro", uri=True)) as db:
-        return int(db.execute("SELECT count(*) FROM entries").fetchone()[0])
+    return int(ledger.rows("SELECT count(*) FROM entries")[0][0])
 
 
 def test_a_step_is_taken_with_its_event(ledger: Ledger) -> None:
@@ -250,7 +254,7 @@ def test_another_tenant_has_no_such_thing(ledger: Ledger) -> None:
 def test_names_and_owners_stand_nowhere_readable(ledger: Ledger) -> None:
     client, key = ledger.client(), new_id("apr")
     client.append([with_step(step(key, None, name="n4m3", owner="0wn3r"))], deadline=soon())
-    stored = b"".join(path.read_bytes() for path in ledger.folder.glob("ledger.db*"))
+    stored = ledger.stored()
     assert b"n4m3" not in stored
     assert b"0wn3r" not in stored
     assert key.encode() in stored
@@ -270,18 +274,18 @@ def test_a_taken_step_survives_kill_9(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("dropped", [["states", "migrations"], ["migrations"]])
 def test_a_ledger_of_an_earlier_release_gets_what_came_since(
-    ledger: Ledger, dropped: list[str]
+    file: Ledger, dropped: list[str]
 ) -> None:
-    ledger.client().append([event()], deadline=soon())
-    assert ledger.stop() == 0
-    with closing(sqlite3.connect(ledger.database)) as db, db:
+    file.client().append([event()], deadline=soon())
+    assert file.stop() == 0
+    with closing(sqlite3.connect(file.database)) as db, db:
         for table in dropped:
             db.execute(f"DROP TABLE {table}")
-    assert ledger.verify().findings == []  # it was whole before, too
-    ledger.start()
+    assert file.verify().findings == []  # it was whole before, too
+    file.start()
     key = new_id("apr")
-    ledger.client().append([with_step(step(key, None))], deadline=soon())
-    assert ledger.verify().findings == []
+    file.client().append([with_step(step(key, None))], deadline=soon())
+    assert file.verify().findings == []
 
 
 @pytest.mark.parametrize(
@@ -294,17 +298,17 @@ def test_a_ledger_of_an_earlier_release_gets_what_came_since(
     ],
 )
 def test_a_ledger_of_no_known_version_is_not_written(
-    ledger: Ledger, statement: str, code: int
+    file: Ledger, statement: str, code: int
 ) -> None:
-    ledger.client().append([event()], deadline=soon())
-    assert ledger.stop() == 0
-    ledger.start()  # control
-    assert ledger.stop() == 0
-    with closing(sqlite3.connect(ledger.database)) as db, db:
+    file.client().append([event()], deadline=soon())
+    assert file.stop() == 0
+    file.start()  # control
+    assert file.stop() == 0
+    with closing(sqlite3.connect(file.database)) as db, db:
         db.execute(statement)
-    ledger.launch()
-    assert ledger.wait() == code, ledger.said()
-    assert ledger.verify().found == 1
+    file.launch()
+    assert file.wait() == code, file.said()
+    assert file.verify().found == 1
 
 
 def test_a_waiter_wakes_at_the_step_it_waits_for(ledger: Ledger) -> None:

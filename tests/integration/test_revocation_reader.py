@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +30,12 @@ class SetClock:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(any_ledger: Ledger) -> Ledger:
+    return any_ledger
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Ledger]:
     with running_ledger(tmp_path) as started:
         yield started
 
@@ -154,17 +157,14 @@ def test_an_edited_revocation_refuses_everything(ledger: Ledger) -> None:
     record(client, By.RUN, "run_1")
     assert worker(client, SetClock()).covers(standing())  # control
     ledger.stop()
-    with closing(sqlite3.connect(ledger.database)) as db:
-        db.execute(
-            "UPDATE entries SET leaf ="
-            ' CAST(replace(CAST(leaf AS TEXT), \'"by":"run"\', \'"by":"token"\') AS BLOB)'
-        )
-        db.commit()
+    ((leaf,),) = ledger.rows("SELECT leaf FROM entries")
+    ledger.edit("UPDATE entries SET leaf = ?", leaf.replace(b'"by":"run"', b'"by":"token"'))
     with pytest.raises(LedgerCorrupt):
         worker(client, SetClock()).covers(standing("run_2"))
 
 
-def test_without_the_ledger_nobody_knows(ledger: Ledger) -> None:
+def test_without_the_ledger_nobody_knows(file: Ledger) -> None:
+    ledger = file
     client, clock = ledger.client(), SetClock()
     client.append([event()], deadline=soon())
     reader = worker(client, clock)

@@ -229,10 +229,6 @@ WRONG = {
 }
 NOT_YET = {
     "signed-bundle": ('[policy]\nverification_key = "k"', "policy.verification_key: is set."),
-    "postgresql": (
-        '[ledger]\nurl = "postgresql://db/x"',
-        "ledger.url: asks for something else. PostgreSQL is not",
-    ),
     "remote-opa": ('[policy]\nopa = "https://opa:8181"', "policy.opa: asks for something else."),
     "bundle-url": (
         '[policy]\nbundle = "https://x/b.tar.gz"',

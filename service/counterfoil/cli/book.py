@@ -11,6 +11,7 @@ from counterfoil.ledger.keys import VERIFIER_KEY, load_master, read_verifier_key
 from counterfoil.ledger.reader import Reader
 from counterfoil.ledger.sealing import Master
 from counterfoil.ledger.slices import Slices
+from counterfoil.ledger.sources import source_of
 from counterfoil.ports import StoredEvent
 from counterfoil.ports_search import Choice
 
@@ -43,7 +44,8 @@ class Book:
     def last(self, tenant: str) -> int:
         """The index of the newest event, -1 where there is none."""
         piece = self.slices.backwards(tenant, before=None, most=1, choose=lambda _: True)
-        return piece.events[0].index if piece.events else -1
+        found = piece.events[0].index if piece.events else None
+        return -1 if found is None else found
 
 
 @contextmanager
@@ -56,7 +58,7 @@ def open_book(config: Config) -> Iterator[Book]:
     keys = config.keys.directory
     key = read_verifier_key(keys / VERIFIER_KEY)
     master = Master(load_master(keys, create=False))
-    reader = Reader(config.ledger.path, master, lambda: key)
+    reader = Reader(source_of(config.ledger.place), master, lambda: key)
     try:
         yield Book(reader, Slices(reader, master))
     finally:

@@ -19,6 +19,7 @@ from counterfoil.cli import EXIT_CONFIG
 from counterfoil.cli.children import ChildSpec
 from counterfoil.cli.gunicorn_limits import GRACEFUL_SECONDS
 from counterfoil.cli.run_directory import METRICS_FOLDER, RunDirectory
+from counterfoil.config_ledger import PASSWORD_VARIABLE, PostgresqlPlace
 from counterfoil.config_model import Config
 from counterfoil.config_source import PREFIX
 from counterfoil.ledger.channel import SOCKET_NAME
@@ -47,6 +48,7 @@ def child_specs(
         return [
             *policy,
             _writer(config, environment, lock),
+            *_integrator(config, environment, lock),
             *_providers(config, file, environment, lock),
             _http(config, file, environment, descriptors=(*lock, door)),
         ]
@@ -71,20 +73,62 @@ def _writer(config: Config, environment: dict[str, str], descriptors: tuple[int,
     command = [
         *_PYTHON,
         "counterfoil.ledger.writer",
-        f"--database={config.ledger.path}",
+        *_ledger_place(config),
         f"--socket={config.server.run_directory / SOCKET_NAME}",
         f"--keys={config.keys.directory}",
-        f"--origin={_origin(config)}",
+        f"--origin={origin_of(config)}",
         f"--reserve-bytes={config.ledger.reserve_bytes}",
+        f"--max-delay-seconds={config.ledger.max_delay_seconds}",
         *(["--create-keys"] if config.development else []),
     ]
     return ChildSpec(
         name="ledger",
         command=command,
-        environment=environment,
+        environment={**environment, **_ledger_password(config)},
         descriptors=descriptors,
         final_codes=frozenset({EXIT_CORRUPT, EXIT_CONFIG}),
     )
+
+
+def _integrator(
+    config: Config, environment: dict[str, str], descriptors: tuple[int, ...]
+) -> Sequence[ChildSpec]:
+    """What numbers the records of all replicas; a SQLite ledger's writer does it itself."""
+    if not isinstance(config.ledger.place, PostgresqlPlace):
+        return []
+    command = [
+        *_PYTHON,
+        "counterfoil.ledger.postgresql.integrator",
+        *_ledger_place(config),
+        f"--keys={config.keys.directory}",
+        f"--origin={origin_of(config)}",
+        *(["--create-keys"] if config.development else []),
+    ]
+    return [
+        ChildSpec(
+            name="integrator",
+            command=command,
+            environment={**environment, **_ledger_password(config)},
+            descriptors=descriptors,
+            final_codes=frozenset({EXIT_CORRUPT, EXIT_CONFIG}),
+        )
+    ]
+
+
+def _ledger_place(config: Config) -> list[str]:
+    place = config.ledger.place
+    if not isinstance(place, PostgresqlPlace):
+        return [f"--database={place}"]
+    file = place.password_file
+    return [f"--url={place.url}", *([f"--password-file={file}"] if file else [])]
+
+
+def _ledger_password(config: Config) -> dict[str, str]:
+    """By the environment, where every account can read command lines."""
+    place = config.ledger.place
+    if not isinstance(place, PostgresqlPlace) or not place.password:
+        return {}
+    return {PASSWORD_VARIABLE: place.password}
 
 
 def _providers(
@@ -141,7 +185,7 @@ def _settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
 
 
-def _origin(config: Config) -> str:
+def origin_of(config: Config) -> str:
     """What the logs' names begin with: our own public name, or for ever `development`."""
     if config.development:
         return DEVELOPMENT_ORIGIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -80,8 +81,8 @@ def _of_run(book: Book, tenant: str, run: str) -> list[StoredEvent]:
     return sorted((event for trail in trails.values() for event in trail), key=_place)
 
 
-def _place(event: StoredEvent) -> int:
-    return event.index
+def _place(event: StoredEvent) -> float:
+    return math.inf if event.index is None else event.index
 
 
 def _with_runs_prompt(book: Book, job: Job) -> Job:

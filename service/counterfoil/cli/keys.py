@@ -19,7 +19,13 @@ from counterfoil.keys import (
     ensure_delegation_key,
     ensure_grant_key,
 )
-from counterfoil.ledger.keys import RECEIPT_KEY, SEALING_KEY, load_master, load_receipt_key
+from counterfoil.ledger.keys import (
+    RECEIPT_KEY,
+    SEALING_KEY,
+    VERIFIER_KEY,
+    load_master,
+    load_receipt_key,
+)
 from counterfoil.system import SystemClock
 
 _OF_THE_LEDGER: Final = (RECEIPT_KEY, SEALING_KEY)
@@ -118,9 +124,12 @@ def make_keys(config: Config) -> dict[str, bool]:
     folder = config.keys.directory
     missing = {name: not (folder / name).exists() for name in _KEYS}
     lost = [name for name in _OF_THE_LEDGER if missing[name]]
-    if lost and config.ledger.path.exists():
+    place = config.ledger.place
+    # A database is not asked here: the public key beside the lost ones says that it has begun.
+    begun = place if isinstance(place, Path) else folder / VERIFIER_KEY
+    if lost and begun.exists():
         raise KeysLost(
-            f"{config.ledger.path} is there, and not its {', '.join(lost)} in {folder}",
+            f"{place} is there, and not its {', '.join(lost)} in {folder}",
             pointer="keys.directory",
         )
     ensure_grant_key(folder)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.text import shown
+from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.ledger.keys import VERIFIER_KEY, load_master, read_verifier_key
 from counterfoil.ledger.proof_file import ProofFile, check_proof
 from counterfoil.ledger.prove import Record, Unknown, proof_of, record_of, with_opened
 from counterfoil.ledger.reader import Reader
 from counterfoil.ledger.sealing import Master
-from counterfoil.ledger.sqlite_source import SqliteSource
+from counterfoil.ledger.sources import source_of
 
 
 def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     """
     ledger, keys = _places(args)
     key = read_verifier_key(keys / VERIFIER_KEY)
-    source = SqliteSource(ledger)
+    source = source_of(ledger)
     try:
         record = record_of(source.query, args.id)
         proof = proof_of(source.query, record, key)
@@ -84,11 +85,11 @@ def _opened(
     return with_opened(proof, record, leaf, names, None if name is None else reader.data_key(name))
 
 
-def _places(args: argparse.Namespace) -> tuple[Path, Path]:
+def _places(args: argparse.Namespace) -> tuple[Path | PostgresqlPlace, Path]:
     if args.ledger and args.keys:
         return args.ledger, args.keys
     # Only here: a start with both does not pay for compiling the configuration's schema.
     from counterfoil.config import find_config, load_config  # noqa: PLC0415
 
     config = load_config(find_config(args.config), os.environ)
-    return args.ledger or config.ledger.path, args.keys or config.keys.directory
+    return args.ledger or config.ledger.place, args.keys or config.keys.directory

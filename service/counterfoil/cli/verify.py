@@ -8,17 +8,27 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.verify_proof import is_proof, verify_proof_file
 from counterfoil.cli.verify_resume import Resume
 from counterfoil.cli.verify_text import print_report, report_json
+from counterfoil.config_ledger import (
+    PASSWORD_VARIABLE,
+    SCHEMES,
+    PostgresqlPlace,
+    postgresql_place,
+)
 from counterfoil.core.checkpoint import Checkpoint, VerifierKey
-from counterfoil.errors import ConfigError
+from counterfoil.errors import ConfigError, LedgerUnavailable
 from counterfoil.ledger.held import InvalidEvidence, read_note, split_notes
 from counterfoil.ledger.keys import VERIFIER_KEY, Verifier, read_verifier_key
 from counterfoil.ledger.report import Report
 from counterfoil.ledger.verify import verify_ledger
+
+if TYPE_CHECKING:
+    from counterfoil.config_model import Config
 
 _BAR_CHARACTERS = 30
 _LARGE_BYTES = 64 * 1024 * 1024  # a few seconds of checking
@@ -91,15 +101,17 @@ def run(args: argparse.Namespace) -> int:
     ledger, key_file = _places(args)
     try:
         key = read_verifier_key(key_file)
-        if is_proof(ledger):
+        if isinstance(ledger, Path) and is_proof(ledger):
             return verify_proof_file(ledger, key, as_json=args.json)
         return _verify(args, ledger, key, key_file)
-    except (OSError, ConfigError, InvalidEvidence) as error:
+    except (OSError, ConfigError, LedgerUnavailable, InvalidEvidence) as error:
         print(f"counterfoil verify: {error}", file=sys.stderr)
         return EXIT_USAGE
 
 
-def _verify(args: argparse.Namespace, ledger: Path, key: VerifierKey, key_file: Path) -> int:
+def _verify(
+    args: argparse.Namespace, ledger: Path | PostgresqlPlace, key: VerifierKey, key_file: Path
+) -> int:
     started, report = time.monotonic(), Report(key.name)
     resume = Resume(args.resume, key.name, report)
     notes = [note for path in args.checkpoint for note in split_notes(path.read_bytes())]
@@ -147,15 +159,30 @@ def _since(paths: list[Path], key: VerifierKey) -> list[Checkpoint]:
     return [read_note(note, key, verify) for note in notes]
 
 
-def _places(args: argparse.Namespace) -> tuple[Path, Path]:
+def _place(text: str, config: Config | None) -> Path | PostgresqlPlace:
+    """What `--ledger` names; a database's password is the configuration's, or the environment's.
+
+    Raises:
+        ConfigError: the URL cannot be used.
+    """
+    if not text.startswith(SCHEMES):
+        return Path(text.removeprefix(_SCHEME))
+    known = config.ledger.place if config else None
+    if isinstance(known, PostgresqlPlace) and text == known.url:
+        return known
+    # The variable alone: an auditor needs no configuration.
+    return postgresql_place(text, password=os.environ.get(PASSWORD_VARIABLE, ""))
+
+
+def _places(args: argparse.Namespace) -> tuple[Path | PostgresqlPlace, Path]:
     named = args.ledger or args.file
     if named and args.key:
-        return Path(str(named).removeprefix(_SCHEME)), args.key
+        return _place(str(named), None), args.key
     # Only here: an auditor's start does not pay for compiling the configuration's schema.
     from counterfoil.config import find_config, load_config  # noqa: PLC0415
 
     config = load_config(find_config(args.config), os.environ)
-    ledger = Path(named.removeprefix(_SCHEME)) if named else config.ledger.path
+    ledger = _place(str(named), config) if named else config.ledger.place
     return ledger, args.key or config.keys.directory / VERIFIER_KEY
 
 

@@ -9,7 +9,7 @@ from counterfoil.core.model import JsonValue
 from counterfoil.ledger.report import Report
 
 
-def print_report(report: Report, ledger: Path, key_file: Path, seconds: float) -> None:
+def print_report(report: Report, ledger: object, key_file: Path, seconds: float) -> None:
     """Say it in a few lines."""
     if report.found:
         first = report.findings[0]
@@ -46,7 +46,7 @@ def print_report(report: Report, ledger: Path, key_file: Path, seconds: float) -
         )
 
 
-def report_json(report: Report, ledger: Path) -> JsonValue:
+def report_json(report: Report, ledger: object) -> JsonValue:
     """The same for programs."""
     return {
         "whole": not report.found,

@@ -14,6 +14,7 @@ from typing import Final
 
 import orjson
 
+from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.canonical import b64url, canonical_bytes
 from counterfoil.core.checkpoint import VerifierKey, log_origin
 from counterfoil.core.entry import NotRecordable
@@ -47,6 +48,7 @@ from counterfoil.ledger.sealing import (
     seal_event,
 )
 from counterfoil.ledger.slices import Slices
+from counterfoil.ledger.sources import source_of, stops_beside
 from counterfoil.ledger.state_reader import StateReader
 from counterfoil.ports import Clock, Event, Health, Once, Recorded, SealedAhead, StoredEvent
 
@@ -67,7 +69,7 @@ class LedgerClient:
 
     Args:
         socket_path: the writer's socket.
-        database_path: the file, read only here.
+        place: the file or database, read only here.
         keys_directory: holds `sealing.key`.
         clock: time and deadlines.
         create_keys: make a missing sealing key (development only).
@@ -80,7 +82,7 @@ class LedgerClient:
         self,
         *,
         socket_path: Path,
-        database_path: Path,
+        place: Path | PostgresqlPlace,
         keys_directory: Path,
         clock: Clock,
         create_keys: bool = False,
@@ -90,12 +92,12 @@ class LedgerClient:
         self._keys = KeyRing(self._master, self._fetch_key)
         self._channel = Channel(socket_path, clock.monotonic)
         self._grouper: Grouper[Ask, Value] = Grouper(self._exchange, MAX_GROUP)
-        self._reader = Reader(database_path, self._master, self._receipt_key)
+        self._reader = Reader(source_of(place), self._master, self._receipt_key)
         self.states = StateReader(self._reader, self._master, clock)
         self.revocations = RevocationReader(self._reader, self._master, clock)
         self.evidence = EvidenceReader(self._reader.rows, self._receipt_key)
-        stopped = StoppedTenants(database_path.with_name(database_path.name + ".stopped"))
-        self.receipts = ReceiptWatch(self._reader.rows, self._receipt_key, stopped)
+        stopped = StoppedTenants(stops_beside(place, keys_directory))
+        self.receipts = ReceiptWatch(self._reader.leaf, self._receipt_key, stopped)
         self.slices = Slices(self._reader, self._master)
         self._name: VerifierKey | None = None  # the ledger's prefix and public key
         self._waiting = 0
@@ -338,5 +340,4 @@ def _error(answer: Value) -> Exception:
             return StateConflict()
         case [_, str(detail)]:
             return LedgerUnavailable(detail)
-        case _:
-            return LedgerUnavailable("the ledger writer gave an unknown answer")
+    return LedgerUnavailable("the ledger writer gave an unknown answer")

@@ -8,10 +8,12 @@ absent. Scope and body are keyed hashes here: the writer cannot read them.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
-_PENDING, _DONE, _TAKEN = 0, 1, 2
+PENDING, DONE, TAKEN = 0, 1, 2
 _PRUNED_AT_ONCE = 500  # keeps the pause short
 
 
@@ -33,7 +35,7 @@ class OnceRow:
     answer: bytes = b""
 
 
-_FREE = OnceRow(Standing.FREE)
+FREE = OnceRow(Standing.FREE)
 
 
 def look_up(db: sqlite3.Connection, scope: bytes, body: bytes, now: float) -> OnceRow:
@@ -42,15 +44,18 @@ def look_up(db: sqlite3.Connection, scope: bytes, body: bytes, now: float) -> On
         "SELECT body, state, deadline, expires_at, event_id, answer FROM once WHERE scope = ?",
         (scope,),
     ).fetchone()
-    if row is None:
-        return _FREE
+    return FREE if row is None else standing_of(row, body, now)
+
+
+def standing_of(row: Sequence[Any], body: bytes, now: float) -> OnceRow:
+    """How (body, state, deadline, expires_at, event_id, answer) stands for this `body`."""
     stored_body, state, deadline, expires_at, event_id, answer = row
-    if (deadline if state == _PENDING else expires_at) <= now:
-        return _FREE
-    if stored_body != body or state == _TAKEN:
+    if (deadline if state == PENDING else expires_at) <= now:
+        return FREE
+    if stored_body != body or state == TAKEN:
         return OnceRow(Standing.CONFLICT)
     return (
-        OnceRow(Standing.CLAIMED) if state == _PENDING else OnceRow(Standing.DONE, event_id, answer)
+        OnceRow(Standing.CLAIMED) if state == PENDING else OnceRow(Standing.DONE, event_id, answer)
     )
 
 
@@ -59,7 +64,7 @@ def claim(db: sqlite3.Connection, scope: bytes, body: bytes, until: float) -> No
     db.execute(
         "INSERT OR REPLACE INTO once (scope, body, state, deadline, expires_at)"
         " VALUES (?, ?, ?, ?, ?)",
-        (scope, body, _PENDING, until, until),
+        (scope, body, PENDING, until, until),
     )
 
 
@@ -76,7 +81,7 @@ def complete(
     """Write the event's row over a free or claimed scope."""
     db.execute(
         "INSERT OR REPLACE INTO once VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (scope, body, _DONE, expires_at, expires_at, event_id, subject_key, answer),
+        (scope, body, DONE, expires_at, expires_at, event_id, subject_key, answer),
     )
 
 
@@ -87,7 +92,7 @@ def spend(db: sqlite3.Connection, scope: bytes, until: float, now: float) -> boo
     db.execute(
         "INSERT OR REPLACE INTO once (scope, body, state, deadline, expires_at)"
         " VALUES (?, ?, ?, ?, ?)",
-        (scope, b"", _DONE, until, until),
+        (scope, b"", DONE, until, until),
     )
     return True
 
@@ -97,14 +102,14 @@ def take(db: sqlite3.Connection, scope: bytes, body: bytes, now: float) -> bytes
     row = look_up(db, scope, body, now)
     if row.standing is not Standing.DONE:
         return None
-    db.execute("UPDATE once SET state = ?, answer = NULL WHERE scope = ?", (_TAKEN, scope))
+    db.execute("UPDATE once SET state = ?, answer = NULL WHERE scope = ?", (TAKEN, scope))
     return row.answer
 
 
 def release(db: sqlite3.Connection, scope: bytes, body: bytes) -> None:
     """Take a claim back; a done row stays."""
     db.execute(
-        "DELETE FROM once WHERE scope = ? AND body = ? AND state = ?", (scope, body, _PENDING)
+        "DELETE FROM once WHERE scope = ? AND body = ? AND state = ?", (scope, body, PENDING)
     )
 
 

@@ -89,6 +89,10 @@ class Source(Protocol):
         """(decision, tenant) → (index, leaf, signature, sealed) in log order, all committed."""
 
     @property
+    def leaf(self) -> str:
+        """(event) → (leaf) of what is committed."""
+
+    @property
     def unnumbered(self) -> str | None:
         """(trail) → (0, tenant, leaf, signature) of what has no number yet; None: never any."""
 

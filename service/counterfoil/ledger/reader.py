@@ -199,6 +199,14 @@ class Reader:
         sleep(0)
         return self._query(sql, parameters)
 
+    def leaf(self, event_id: str) -> list[tuple[object, ...]]:
+        """The leaf of a committed event, numbered or not.
+
+        Raises:
+            LedgerUnavailable: as `rows`.
+        """
+        return self._query(self._source.leaf, (event_id,))
+
     def version(self) -> tuple[object, ...]:
         """Differs from an earlier one after any commit: cheap enough to ask often.
 
@@ -224,7 +232,7 @@ class Reader:
         self, row: tuple[object, ...], key: VerifierKey, verify: Verifier, tenant: str
     ) -> StoredEvent:
         match row:
-            case (int(index), bytes(leaf), bytes(signature), sealed):
+            case ((int() | None) as index, bytes(leaf), bytes(signature), sealed):
                 pass
             case _:
                 raise LedgerCorrupt("a row of the ledger has another shape")

@@ -29,7 +29,6 @@ from counterfoil.core.model import Receipt
 from counterfoil.core.times import seconds_of
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import LedgerStopped
-from counterfoil.ledger.evidence_reader import Read
 from counterfoil.ledger.group import KEPT_SECONDS
 from counterfoil.ledger.keys import Verifier
 from counterfoil.ports import Health
@@ -38,7 +37,6 @@ MIN_AGE_SECONDS = 10 * KEPT_SECONDS
 """Ten merge delays: a younger receipt may stand for what is still on its way."""
 GOES_ON = frozenset({"revoked", "record_read", "exported"})
 """Kinds that a stopped tenant still records: ending rights, and looking into it."""
-_LEAF = "SELECT leaf FROM entries WHERE event_id = ?"
 _log = logging.getLogger("counterfoil.ledger")
 
 
@@ -91,13 +89,16 @@ class ReceiptWatch:
     """Implements `ports_evidence.Receipts`. One per worker.
 
     Args:
-        read: `Reader.rows`.
+        read: `Reader.leaf`.
         receipt_key: the ledger's public key, named by its origin prefix.
         stopped: the stops.
     """
 
     def __init__(
-        self, read: Read, receipt_key: Callable[[], VerifierKey], stopped: StoppedTenants
+        self,
+        read: Callable[[str], list[tuple[object, ...]]],
+        receipt_key: Callable[[], VerifierKey],
+        stopped: StoppedTenants,
     ) -> None:
         self._read, self._receipt_key, self.stopped = read, receipt_key, stopped
 
@@ -138,7 +139,7 @@ class ReceiptWatch:
             return False
         if not Verifier(key)(signature, receipt_message(*parts)):
             return False
-        match self._read(_LEAF, receipt.event_id):
+        match self._read(receipt.event_id):
             case [(bytes(leaf),)]:
                 return b64url(leaf_hash(leaf)) != receipt.leaf_hash
             case _:

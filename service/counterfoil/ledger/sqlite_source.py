@@ -35,6 +35,7 @@ class SqliteSource:
         " LEFT JOIN payloads p ON p.seq = e.seq"
         " WHERE e.decision_id = ? AND l.tenant = ? ORDER BY e.idx"
     )
+    leaf = "SELECT leaf FROM entries WHERE event_id = ?"
     unnumbered = None
 
     def __init__(self, path: Path) -> None:

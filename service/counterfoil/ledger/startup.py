@@ -17,7 +17,7 @@ from counterfoil.ledger.schema import COUNTED_FROM, FORMAT, MIGRATIONS, tables_o
 TAIL_ENTRIES = 4_096  # recomputed at each start, shared by all logs; `verify` recomputes all
 MAX_PREFIX_CHARACTERS = 120  # with the longest tenant, escaped, within an origin's 512
 _TAIL_FLOOR = 32
-_REMEDY = "restore it, or remove receipt.pub from the keys folder to begin a new record"
+REMEDY = "restore it, or remove receipt.pub from the keys folder to begin a new record"
 
 
 @dataclass(slots=True)
@@ -46,14 +46,24 @@ def create(db: sqlite3.Connection, base: str) -> str:
     Raises:
         ConfigError: the base cannot stand in an origin line.
     """
-    prefix = f"{base}/{secrets.token_hex(8)}"
-    if not base or not ORIGIN.fullmatch(prefix) or len(prefix) > MAX_PREFIX_CHARACTERS:
-        raise ConfigError(f"{base!r} cannot begin the name of a log: too long, white space or +")
+    prefix = new_prefix(base)
     db.execute("BEGIN IMMEDIATE")
     _take_steps(db, 0)
     rows = [("format", FORMAT), ("origin_prefix", prefix)]
     db.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     db.execute("COMMIT")
+    return prefix
+
+
+def new_prefix(base: str) -> str:
+    """Draw the name of a new ledger.
+
+    Raises:
+        ConfigError: as `create`.
+    """
+    prefix = f"{base}/{secrets.token_hex(8)}"
+    if not base or not ORIGIN.fullmatch(prefix) or len(prefix) > MAX_PREFIX_CHARACTERS:
+        raise ConfigError(f"{base!r} cannot begin the name of a log: too long, white space or +")
     return prefix
 
 
@@ -66,16 +76,24 @@ def read_prefix(db: sqlite3.Connection, base: str, expected: str | None) -> str 
     """
     if db.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
         if expected is not None:
-            raise ConfigError(f"the ledger {expected} is gone: {_REMEDY}")
+            raise ConfigError(f"the ledger {expected} is gone: {REMEDY}")
         return None
     meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
     if meta.get("format") != FORMAT:
         raise ConfigError(f"the ledger's format is {meta.get('format')}, not {FORMAT}")
-    prefix = meta.get("origin_prefix")
+    return checked_prefix(meta.get("origin_prefix"), base, expected)
+
+
+def checked_prefix(prefix: object, base: str, expected: str | None) -> str:
+    """The stored origin prefix, if it is this ledger's.
+
+    Raises:
+        ConfigError: as `read_prefix`.
+    """
     if not isinstance(prefix, str) or prefix.rpartition("/")[0] != base:
         raise ConfigError(f"the ledger belongs to the origin {prefix}, not to {base}")
     if expected not in (None, prefix):
-        raise ConfigError(f"the ledger is {prefix}, and not {expected}: {_REMEDY}")
+        raise ConfigError(f"the ledger is {prefix}, and not {expected}: {REMEDY}")
     return prefix
 
 
@@ -137,7 +155,7 @@ def load_logs(db: Database, prefix: str, public: bytes) -> dict[str, LogState]:
     for log, tenant, size, frontier_bytes, root, note, kept in rows:
         origin = log_origin(prefix, tenant)
         key = VerifierKey(origin, public)
-        frontier = _signed_frontier(key, verify, size, frontier_bytes, note)
+        frontier = signed_frontier(key, verify, size, frontier_bytes, note)
         if root != frontier.root():
             raise LedgerCorrupt(f"{origin}: the stored root is not the signed one")
         base = _kept_frontier(db, log, key, verify, below=size - tail)
@@ -147,9 +165,14 @@ def load_logs(db: Database, prefix: str, public: bytes) -> dict[str, LogState]:
     return logs
 
 
-def _signed_frontier(
+def signed_frontier(
     key: VerifierKey, verify: Verifier, size: int, frontier_bytes: bytes, note: bytes
 ) -> Frontier:
+    """A stored frontier, held against the signed checkpoint beside it.
+
+    Raises:
+        LedgerCorrupt: another size or root than is signed.
+    """
     try:
         checkpoint = open_checkpoint(note, key, verify)
         frontier = Frontier.from_bytes(size, frontier_bytes)
@@ -169,7 +192,7 @@ def _kept_frontier(
         " ORDER BY number DESC LIMIT 1",
         (log, below),
     ).fetchone()
-    return Frontier() if row is None else _signed_frontier(key, verify, *row)
+    return Frontier() if row is None else signed_frontier(key, verify, *row)
 
 
 def _check_tail(db: Database, log: int, replay: Frontier, frontier: Frontier, origin: str) -> None:

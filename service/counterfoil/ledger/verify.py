@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.evidence import LogName
@@ -45,7 +46,7 @@ _STRAY_CHECKPOINT = (
 
 
 def verify_ledger(
-    path: Path,
+    place: Path | PostgresqlPlace,
     key: VerifierKey,
     *,
     notes: Sequence[bytes] = (),
@@ -58,7 +59,7 @@ def verify_ledger(
     """Check the file; what is wrong with it is in the report.
 
     Args:
-        path: a live ledger or a copy.
+        place: a live ledger or a copy; a file, or a PostgreSQL database.
         key: its public key, named by its origin prefix (`receipt.pub`).
         notes: signed checkpoints that were held elsewhere.
         receipts: receipts that were held elsewhere, as JSON.
@@ -70,18 +71,30 @@ def verify_ledger(
 
     Raises:
         InvalidEvidence: a held checkpoint or receipt is not signed by this key.
-        OSError: the file cannot be read at all.
+        OSError, LedgerUnavailable: it cannot be read at all.
     """
     held = read_held(notes, receipts, key)
     add_checked(held, checked)
     report = report if report is not None else Report(key.name)
-    with path.open("rb"):
+    if isinstance(place, PostgresqlPlace):
+        # Loaded here: a file is checked without the driver.
+        from counterfoil.ledger.postgresql.checking import opened, shape_problems  # noqa: PLC0415
+
+        with opened(place) as rows, helpers(processes) as pool:
+            found = shape_problems(rows, key)
+            for where, what in found:
+                report.add(where, what)  # 1, 2, 6
+            if not found:
+                _check_logs(rows, key, held, report, progress=progress, pool=pool)
+        return report
+    with place.open("rb"):
         pass  # an OSError that says why, where SQLite would say "unable to open"
     with helpers(processes) as pool:
         try:
-            database = _open(path)
+            database = _open(place)
             try:
-                _check(database, key, held, report, progress=progress, pool=pool)
+                if _check_file(database, key, report):
+                    _check_logs(database, key, held, report, progress=progress, pool=pool)
             finally:
                 database.close()
         except sqlite3.Error as error:
@@ -103,7 +116,23 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _check(
+def _check_file(db: Database, key: VerifierKey, report: Report) -> bool:
+    """Steps 1 and 2 of a file; False where its tables are not those of the format."""
+    (sound,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    if sound != "ok":
+        report.add("the file", f"is damaged: {sound}")  # 1
+    try:
+        version_of(db)
+    except (ConfigError, LedgerCorrupt) as error:
+        report.add("the file", str(error))  # 1
+        return False
+    meta = db.execute("SELECT name, value FROM meta ORDER BY name").fetchall()
+    if meta != [("format", FORMAT), ("origin_prefix", key.name)]:
+        report.add("table meta", f"is {meta}; the key is for {key.name}, format {FORMAT}")  # 2
+    return True
+
+
+def _check_logs(
     db: Database,
     key: VerifierKey,
     held: Held,
@@ -112,17 +141,6 @@ def _check(
     progress: Progress,
     pool: ProcessPoolExecutor | None,
 ) -> None:
-    (sound,) = db.execute("PRAGMA integrity_check(1)").fetchone()
-    if sound != "ok":
-        report.add("the file", f"is damaged: {sound}")  # 1
-    try:
-        version_of(db)
-    except (ConfigError, LedgerCorrupt) as error:
-        report.add("the file", str(error))  # 1
-        return
-    meta = db.execute("SELECT name, value FROM meta ORDER BY name").fetchall()
-    if meta != [("format", FORMAT), ("origin_prefix", key.name)]:
-        report.add("table meta", f"is {meta}; the key is for {key.name}, format {FORMAT}")  # 2
     logs, total, payloads = _snapshot(db, report)
     keys = DataKeys(db)
     for row in logs:

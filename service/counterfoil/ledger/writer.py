@@ -243,6 +243,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_store(options: argparse.Namespace) -> WriterStore:
+    if options.url:
+        # Loaded here: a SQLite writer starts without the driver.
+        from counterfoil.ledger.postgresql.arguments import place_from  # noqa: PLC0415
+        from counterfoil.ledger.postgresql.store import PostgresqlStore  # noqa: PLC0415
+
+        return PostgresqlStore(
+            place_from(options),
+            load_receipt_key(options.keys, create=options.create_keys),
+            base=options.origin,
+            expected_prefix=known_prefix(options.keys),
+            max_delay_seconds=options.max_delay_seconds,
+            monotonic=time.monotonic,
+        )
     return Store(
         options.database.absolute(),
         load_receipt_key(options.keys, create=options.create_keys),
@@ -269,7 +282,11 @@ def _serve_until_stopped(store: WriterStore, options: argparse.Namespace) -> Non
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="counterfoil.ledger.writer", description=__doc__)
-    parser.add_argument("--database", type=Path, required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--database", type=Path, help="a SQLite ledger's file")
+    where.add_argument("--url", help="postgresql://user@host/database")
+    parser.add_argument("--password-file", type=Path)
+    parser.add_argument("--max-delay-seconds", type=int, default=10, help="PostgreSQL only")
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--keys", type=Path, required=True, help="folder with receipt.pem")
     parser.add_argument("--origin", required=True, help="what the logs' names begin with")

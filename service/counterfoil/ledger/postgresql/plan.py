@@ -1,0 +1,248 @@
+"""What a group of requests does to the rows that it touches, decided in memory.
+
+The same rules as `ledger/group.py` in the same order, without numbers and checkpoints: those
+are the integrator's. A refused request changes nothing, so it takes nobody else with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from counterfoil.core.canonical import b64url
+from counterfoil.core.checkpoint import VerifierKey, log_origin
+from counterfoil.core.entry import receipt_message
+from counterfoil.core.tree import leaf_hash
+from counterfoil.errors import LedgerCorrupt
+from counterfoil.ledger import once
+from counterfoil.ledger.frames import Value
+from counterfoil.ledger.keys import ReceiptKey
+from counterfoil.ledger.once import OnceRow, Standing
+from counterfoil.ledger.postgresql.world import OnceEntry, Record, StateRow, Wants, World
+from counterfoil.ledger.requests import Item, Refused, check_key, read_item
+from counterfoil.ledger.states import Step
+
+
+@dataclass(slots=True)
+class Request:
+    """One request as it came, its events read, and which rows it touches."""
+
+    value: Value
+    items: list[Item]
+    wants: Wants
+    locks: frozenset[int]
+
+
+def read_request(value: Value) -> Request:
+    """Read one request.
+
+    Raises:
+        Refused: malformed.
+    """
+    wants, items = Wants(), []
+    match value:
+        case ["append", list(events)]:
+            items = [read_item(event) for event in events]
+            for item in items:
+                _note(item, wants)
+        case ["reserve", bytes(scope), bytes(), float()] | ["spend", bytes(scope), float()]:
+            wants.scopes.add(scope)
+        case ["take" | "release", bytes(scope), bytes()]:
+            wants.scopes.add(scope)
+        case ["key", bytes(lookup), str(name), bytes(wrapped)]:
+            check_key(lookup, name, wrapped)
+            wants.lookups.add(lookup)
+        case _:
+            raise Refused("refused", "unknown request")
+    return Request(value, items, wants, frozenset(wants.locks()))
+
+
+def _note(item: Item, wants: Wants) -> None:
+    if item.subject_key is not None:
+        wants.key_ids.add(item.subject_key)
+    if item.promise is not None:
+        wants.scopes.add(item.promise[0])
+    if item.step is not None:
+        wants.states.add((item.tenant, item.step.kind, item.step.key))
+        if item.step.expect_version is None:
+            wants.names.add(item.step.name)
+            wants.owners.add(item.step.owner)
+
+
+class Signer:
+    """Signs receipts under a ledger's name; remembers its logs' key ids."""
+
+    def __init__(self, prefix: str, key: ReceiptKey) -> None:
+        self._prefix, self._key = prefix, key
+        self._origins: dict[str, tuple[str, bytes]] = {}
+
+    def origin(self, tenant: str) -> tuple[str, bytes]:
+        """A log's origin and key id."""
+        known = self._origins.get(tenant)
+        if known is None:
+            origin = log_origin(self._prefix, tenant)
+            known = self._origins[tenant] = (origin, VerifierKey(origin, self._key.public).key_id())
+        return known
+
+    def receipt(self, item: Item, hashed: bytes) -> bytes:
+        """Key id and signature over an event that is about to be committed."""
+        message = receipt_message(item.origin, item.event_id, b64url(hashed), item.time)
+        return self.origin(item.tenant)[1] + self._key.sign(message)
+
+
+class Plan:
+    """Applies requests to a world, one after the other."""
+
+    def __init__(self, world: World, signer: Signer) -> None:
+        self._world, self._signer = world, signer
+
+    def apply(self, request: Request) -> list[Value]:
+        """Carry one request out in memory; its answer, as `Group.apply`'s.
+
+        Raises:
+            LedgerCorrupt: a stored answer whose event is gone.
+        """
+        world = self._world
+        try:
+            match request.value:
+                case ["append", *_]:
+                    return self._append(request.items)
+                case ["reserve", bytes(scope), bytes(body), float(until)]:
+                    return self._reserve(scope, body, until)
+                case ["take", bytes(scope), bytes(body)]:
+                    return self._take(scope, body)
+                case ["release", bytes(scope), bytes(body)]:
+                    entry = world.once.get(scope)
+                    if entry is not None and (entry.body, entry.state) == (body, once.PENDING):
+                        self._put(scope, None)
+                    return ["ok"]
+                case ["spend", bytes(scope), float(until)]:
+                    fresh = self._standing(scope, b"").standing is Standing.FREE
+                    if fresh:
+                        self._put(scope, OnceEntry(b"", once.DONE, until, until))
+                    return ["ok", fresh]
+                case ["key", bytes(lookup), str(name), bytes(wrapped)]:
+                    known = world.keys.get(lookup)
+                    if known is None:
+                        known = world.keys[lookup] = world.new_keys[lookup] = (name, wrapped)
+                    return ["ok", *known]
+                case _:
+                    raise Refused("refused", "unknown request")
+        except Refused as refusal:
+            return refusal.answer
+
+    def _append(self, items: list[Item]) -> list[Value]:
+        scopes: set[bytes] = set()
+        for item in items:
+            if item.origin != self._signer.origin(item.tenant)[0]:
+                raise Refused("stale", "the event names another ledger")
+            if item.subject_key is not None and item.subject_key not in self._world.key_ids:
+                raise Refused("stale", "the event's data key does not exist")
+            if item.promise is not None:
+                scope, body = item.promise[:2]
+                if scope in scopes:
+                    raise Refused("refused", "one scope twice in an append")
+                scopes.add(scope)
+                item.earlier = self._standing(scope, body)
+                if item.earlier.standing is Standing.CONFLICT:
+                    raise Refused("conflict")
+        fresh = [i for i in items if i.earlier is None or i.earlier.standing is not Standing.DONE]
+        names = {item.event_id for item in fresh}
+        if len(names) < len(fresh) or names & self._world.records.keys():
+            raise Refused("refused", "the event exists already")
+        self._take_steps(items, fresh)
+        return ["ok", [self._record(item) for item in items]]
+
+    def _take_steps(self, items: list[Item], fresh: list[Item]) -> None:
+        """The steps of all new events, or a refusal of the whole append."""
+        steps = [(i.tenant, i.decision_id, i.step) for i in fresh if i.step is not None]
+        if not steps:
+            return
+        # A decision that was recorded before must not have its other half recorded now.
+        if len(fresh) != len(items):
+            raise Refused("state")
+        before = dict(self._world.states)
+        for tenant, decision_id, step in steps:
+            row = self._stepped(tenant, decision_id, step)
+            if row is None:
+                self._world.states = before
+                raise Refused("state")
+            self._world.states[tenant, step.kind, step.key] = row
+        self._world.changed_states |= {(tenant, step.kind, step.key) for tenant, _, step in steps}
+
+    def _stepped(self, tenant: str, decision_id: str | None, step: Step) -> StateRow | None:
+        world, key = self._world, (tenant, step.kind, step.key)
+        row = world.states.get(key)
+        if step.expect_version is not None:
+            if row is None or row.version != step.expect_version:
+                return None
+            return replace(row, version=row.version + 1, state=step.state, open=step.open)
+        alive = [
+            other
+            for (of, kind, _), other in world.states.items()
+            if (of, kind) == key[:2] and other.open and other.expires_at > world.now
+        ]
+        rival = any(other.name == step.name for other in alive)
+        owned = sum(other.owner == step.owner for other in alive)
+        if rival or decision_id is None or owned >= step.most_open or row is not None:
+            return None
+        return StateRow(
+            1, step.state, step.open, step.name, step.owner, decision_id, step.expires_at
+        )
+
+    def _record(self, item: Item) -> Value:
+        if item.earlier is not None and item.earlier.standing is Standing.DONE:
+            return self._repeat(item.earlier)
+        hashed = leaf_hash(item.leaf)
+        signature = self._signer.receipt(item, hashed)
+        self._world.records[item.event_id] = Record(
+            item.tenant, item.event_id, item.decision_id, item.leaf, signature, item.sealed
+        )
+        if item.promise is not None:
+            scope, body, answer, expires_at = item.promise
+            self._put(
+                scope,
+                OnceEntry(
+                    *(body, once.DONE, expires_at, expires_at),
+                    *(item.event_id, item.subject_key, answer),
+                ),
+            )
+        return [hashed, signature]
+
+    def _repeat(self, earlier: OnceRow) -> Value:
+        """The receipt as it was first given: a new one would vouch for an edited row."""
+        made = self._world.records.get(earlier.event_id)
+        stored = (made.leaf, made.signature) if made else self._world.events.get(earlier.event_id)
+        if stored is None:
+            raise LedgerCorrupt("the event of a stored answer is gone")
+        return [*stored, earlier.answer]
+
+    def _reserve(self, scope: bytes, body: bytes, until: float) -> list[Value]:
+        earlier = self._standing(scope, body)
+        match earlier.standing:
+            case Standing.CONFLICT:
+                return ["conflict", ""]
+            case Standing.CLAIMED:
+                return ["in_progress", ""]
+            case Standing.DONE:
+                return ["done", earlier.answer]
+            case Standing.FREE:
+                self._put(scope, OnceEntry(body, once.PENDING, until, until))
+                return ["ok"]
+
+    def _take(self, scope: bytes, body: bytes) -> list[Value]:
+        row, entry = self._standing(scope, body), self._world.once.get(scope)
+        if row.standing is not Standing.DONE or entry is None:
+            return ["none"]
+        self._put(scope, replace(entry, state=once.TAKEN, answer=None))
+        return ["done", row.answer]
+
+    def _standing(self, scope: bytes, body: bytes) -> OnceRow:
+        entry = self._world.once.get(scope)
+        return once.FREE if entry is None else once.standing_of(entry.row(), body, self._world.now)
+
+    def _put(self, scope: bytes, entry: OnceEntry | None) -> None:
+        self._world.changed_once.add(scope)
+        if entry is None:
+            del self._world.once[scope]
+        else:
+            self._world.once[scope] = entry
