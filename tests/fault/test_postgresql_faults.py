@@ -118,6 +118,7 @@ def test_an_integrator_that_lost_the_head_writes_nothing_when_it_wakes(
         client, sent = ledger.client(), event()
         stale = Ledger(tmp_path, beside=ledger, host=proxy.folder)
         try:
+            proxy.only_after = b"UPDATE head"
             proxy.at_commit = "hold"  # it has the head, has signed, and stands before COMMIT
             append(client, sent)
             stale.integrate("--fence-ms=500")

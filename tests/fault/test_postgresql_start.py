@@ -117,9 +117,12 @@ def test_another_ledger_is_not_continued(stopped: Ledger, statement: str, said: 
 def test_whoever_can_insert_puts_no_words_into_a_log(stopped: Ledger) -> None:
     assert stopped.integrator is not None
     before = stopped.rows("SELECT size, note FROM logs")
+    ((event_id, leaf),) = stopped.rows("SELECT event_id, leaf FROM records")
+    forged = leaf.replace(event_id.encode(), b"evt_forged").replace(b'"allow"', b'"deny"')
     stopped.edit(
         "INSERT INTO records (tenant, event_id, decision_id, leaf, signature)"
-        " SELECT tenant, 'evt_forged', decision_id, leaf, signature FROM records"
+        " SELECT tenant, 'evt_forged', decision_id, ?, signature FROM records",
+        forged,
     )
     assert stopped.integrator.wait(20) == CORRUPT
     assert stopped._run("SELECT size, note FROM logs", ()) == before

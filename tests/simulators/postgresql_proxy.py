@@ -25,6 +25,7 @@ class Proxy:
 
     folder: Path
     at_commit: Act = "pass"
+    only_after: bytes = b""  # a word of the connection's, before its next COMMIT counts
     reached: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
 
@@ -45,9 +46,11 @@ class Proxy:
             threading.Thread(target=_copy, args=(upstream, client), daemon=True).start()
 
     def _up(self, client: socket.socket, upstream: socket.socket) -> None:
+        armed = not self.only_after
         with contextlib.suppress(OSError):
             while data := client.recv(_BYTES):
-                if b"COMMIT\x00" in data and self.at_commit != "pass":
+                armed = armed or self.only_after in data
+                if b"COMMIT\x00" in data and armed and self.at_commit != "pass":
                     act, self.at_commit = self.at_commit, "pass"
                     if act == "cut before":
                         break

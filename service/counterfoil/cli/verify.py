@@ -146,9 +146,9 @@ def _verify(
     return EXIT_FINDING if report.found else EXIT_GOOD
 
 
-def _processes(ledger: Path) -> int:
+def _processes(ledger: Path | PostgresqlPlace) -> int:
     """Helpers for signatures: none where the whole check takes a moment."""
-    if ledger.stat().st_size < _LARGE_BYTES:
+    if not isinstance(ledger, Path) or ledger.stat().st_size < _LARGE_BYTES:
         return 0
     return max(1, min(_MOST_HELPERS, (os.cpu_count() or 1) - 1))
 

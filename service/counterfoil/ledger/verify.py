@@ -80,7 +80,7 @@ def verify_ledger(
         # Loaded here: a file is checked without the driver.
         from counterfoil.ledger.postgresql.checking import opened, shape_problems  # noqa: PLC0415
 
-        with opened(place) as rows, helpers(processes) as pool:
+        with helpers(processes) as pool, opened(place) as rows:
             found = shape_problems(rows, key)
             for where, what in found:
                 report.add(where, what)  # 1, 2, 6
