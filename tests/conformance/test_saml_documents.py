@@ -106,3 +106,17 @@ def test_each_key_of_the_metadata_verifies(tmp_path: Path, signing: Signing, met
         accepted(door, workshop.honest(), relay)  # the other key, as during a rotation
         with pytest.raises(UnknownKey):
             door.verify(workshop.by(Signing.ec(), method=f"{MORE}ecdsa-sha256"), relay)
+
+
+@pytest.mark.parametrize(
+    ("started", "counts"), [(-600, True), (-601, False), (60, True), (61, False)]
+)
+def test_an_answer_counts_within_ten_minutes_of_its_start(
+    door: Door, started: int, *, counts: bool
+) -> None:
+    workshop, relay = door.workshop(door.start(now=door.now + started))
+    if counts:
+        accepted(door, workshop.honest(), relay)
+        return
+    with pytest.raises(SamlRequestUnknown, match="too long ago"):
+        door.verify(workshop.honest(), relay)
