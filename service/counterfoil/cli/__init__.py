@@ -38,6 +38,7 @@ _COMMANDS: dict[str, str] = {
     "revoke": "end a person's, an agent's, a run's or a token's rights, at once",
     "tail": "watch decisions, approvals and outcomes as they are recorded",
     "trail": "show the whole story of one job, or what observe mode let run",
+    "anchor": "write the signed checkpoints of all logs as one small file to keep elsewhere",
     "prove": "make one file that proves one record, and shows no more than you choose",
     "verify": "check a ledger, trusting nothing but its public key",
 }

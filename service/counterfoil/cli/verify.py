@@ -22,6 +22,9 @@ from counterfoil.config_ledger import (
 )
 from counterfoil.core.checkpoint import Checkpoint, VerifierKey
 from counterfoil.errors import ConfigError, LedgerUnavailable
+from counterfoil.core.checkpoint import Checkpoint, InvalidNote, VerifierKey
+from counterfoil.core.cosignature import cosigned_at, parse_witness_key
+from counterfoil.errors import ConfigError
 from counterfoil.ledger.held import InvalidEvidence, read_note, split_notes
 from counterfoil.ledger.keys import VERIFIER_KEY, Verifier, read_verifier_key
 from counterfoil.ledger.report import Report
@@ -76,6 +79,14 @@ def _evidence_options(parser: argparse.ArgumentParser) -> None:
         help="a signed checkpoint held elsewhere; repeat for more",
     )
     parser.add_argument(
+        "--witness",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="the key of a witness whose cosignature each held checkpoint must bear",
+    )
+    parser.add_argument(
         "--receipt",
         type=Path,
         action="append",
@@ -116,6 +127,7 @@ def _verify(
     resume = Resume(args.resume, key.name, report)
     notes = [note for path in args.checkpoint for note in split_notes(path.read_bytes())]
     since = _since(args.since, key)
+    _hold_witnesses(args.witness, [*args.since, *args.checkpoint])
 
     def progress(done: int, total: int) -> None:
         resume.save()
@@ -147,6 +159,23 @@ def _verify(
 
 
 def _processes(ledger: Path | PostgresqlPlace) -> int:
+def _hold_witnesses(keys: list[Path], files: list[Path]) -> None:
+    """Each held checkpoint must bear a cosignature of each witness.
+
+    Raises:
+        InvalidEvidence: one does not.
+    """
+    for path in keys:
+        try:
+            witness = parse_witness_key(path.read_text())
+            verify = Verifier(VerifierKey(witness.name, witness.public))
+            for note in (note for file in files for note in split_notes(file.read_bytes())):
+                cosigned_at(note, witness, verify)
+        except (InvalidNote, UnicodeDecodeError) as error:
+            raise InvalidEvidence(f"{path}: {error}") from error
+
+
+def _processes(ledger: Path) -> int:
     """Helpers for signatures: none where the whole check takes a moment."""
     if not isinstance(ledger, Path) or ledger.stat().st_size < _LARGE_BYTES:
         return 0

@@ -136,7 +136,7 @@ def open_checkpoint(
     Raises:
         InvalidNote: malformed, another origin, no signature of the key, or a wrong one.
     """
-    text, signatures = _split_note(note)
+    text, signatures = split_note(note)
     wanted = (key.name, key.key_id())
     ours = [data for name, data in signatures if (name, data[:KEY_ID_BYTES]) == wanted]
     if not ours:
@@ -174,10 +174,15 @@ def note_origin(note: bytes) -> str:
     Raises:
         InvalidNote: when it is no note.
     """
-    return _split_note(note)[0].split("\n", 1)[0]
+    return split_note(note)[0].split("\n", 1)[0]
 
 
-def _split_note(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+def split_note(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+    """The text of a note and its signature lines, name and bytes each; nothing verified.
+
+    Raises:
+        InvalidNote: it is no note.
+    """
     if len(note) > MAX_NOTE_BYTES:
         raise InvalidNote("the note is too long")
     try:
