@@ -97,7 +97,10 @@ def verify_ledger(
                     _check_logs(database, key, held, report, progress=progress, pool=pool)
             finally:
                 database.close()
-        except sqlite3.Error as error:
+        except (
+            sqlite3.Error,
+            UnicodeDecodeError,
+        ) as error:  # SQLite quotes a damaged name as it is
             report.add("the file", f"is damaged or no ledger: {error}")
     return report
 
