@@ -9,7 +9,6 @@ from counterfoil.core.checkpoint import (
     Checkpoint,
     InvalidNote,
     VerifierKey,
-    _split_note,
     log_id,
     log_origin,
     note_origin,
@@ -17,6 +16,7 @@ from counterfoil.core.checkpoint import (
     parse_checkpoint,
     parse_verifier_key,
     signed_note,
+    split_note,
 )
 from counterfoil.ledger.keys import Verifier
 
@@ -47,7 +47,7 @@ def test_the_published_key_and_note_verify() -> None:
     key = parse_verifier_key(KEY)
     assert key.text() == KEY
     assert key.key_id().hex() == "c74f20a3"
-    text, ((name, data),) = _split_note(NOTE.encode())
+    text, ((name, data),) = split_note(NOTE.encode())
     assert (name, data[:4]) == (key.name, key.key_id())
     assert Verifier(key)(data[4:], text.encode())
     assert not Verifier(key)(data[4:], text.encode() + b"\n")
