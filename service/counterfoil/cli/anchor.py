@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
+from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.ledger.keys import VERIFIER_KEY, read_verifier_key
 from counterfoil.ledger.prove import head_of
-from counterfoil.ledger.sqlite_source import SqliteSource
+from counterfoil.ledger.sources import source_of
 
 
 def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
@@ -57,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_GOOD
 
 
-def _notes(ledger: Path, key: VerifierKey) -> list[bytes]:
-    source = SqliteSource(ledger)
+def _notes(ledger: Path | PostgresqlPlace, key: VerifierKey) -> list[bytes]:
+    source = source_of(ledger)
     try:
         rows = source.query("SELECT tenant FROM logs ORDER BY log", ())
         heads = [head_of(source.query, str(row[0]), key) for row in rows]
@@ -67,10 +68,10 @@ def _notes(ledger: Path, key: VerifierKey) -> list[bytes]:
     return [head.note for head in heads if head is not None]
 
 
-def _places(args: argparse.Namespace) -> tuple[Path, Path]:
+def _places(args: argparse.Namespace) -> tuple[Path | PostgresqlPlace, Path]:
     if args.ledger and args.key:
         return args.ledger, args.key
     from counterfoil.config import find_config, load_config  # noqa: PLC0415 (as in `verify`)
 
     config = load_config(find_config(args.config), os.environ)
-    return args.ledger or config.ledger.path, args.key or config.keys.directory / VERIFIER_KEY
+    return args.ledger or config.ledger.place, args.key or config.keys.directory / VERIFIER_KEY

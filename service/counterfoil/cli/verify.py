@@ -20,11 +20,9 @@ from counterfoil.config_ledger import (
     PostgresqlPlace,
     postgresql_place,
 )
-from counterfoil.core.checkpoint import Checkpoint, VerifierKey
-from counterfoil.errors import ConfigError, LedgerUnavailable
 from counterfoil.core.checkpoint import Checkpoint, InvalidNote, VerifierKey
 from counterfoil.core.cosignature import cosigned_at, parse_witness_key
-from counterfoil.errors import ConfigError
+from counterfoil.errors import ConfigError, LedgerUnavailable
 from counterfoil.ledger.held import InvalidEvidence, read_note, split_notes
 from counterfoil.ledger.keys import VERIFIER_KEY, Verifier, read_verifier_key
 from counterfoil.ledger.report import Report
@@ -158,7 +156,6 @@ def _verify(
     return EXIT_FINDING if report.found else EXIT_GOOD
 
 
-def _processes(ledger: Path | PostgresqlPlace) -> int:
 def _hold_witnesses(keys: list[Path], files: list[Path]) -> None:
     """Each held checkpoint must bear a cosignature of each witness.
 
@@ -175,7 +172,7 @@ def _hold_witnesses(keys: list[Path], files: list[Path]) -> None:
             raise InvalidEvidence(f"{path}: {error}") from error
 
 
-def _processes(ledger: Path) -> int:
+def _processes(ledger: Path | PostgresqlPlace) -> int:
     """Helpers for signatures: none where the whole check takes a moment."""
     if not isinstance(ledger, Path) or ledger.stat().st_size < _LARGE_BYTES:
         return 0
