@@ -229,6 +229,18 @@ _SQL: Final = {
         "REPLACE deletes rows that the text does not name",
         "Write INSERT … ON CONFLICT (key) DO UPDATE, or ON DUPLICATE KEY UPDATE.",
     ),
+    "trigger": _E(
+        "A trigger runs somebody's function for everybody who changes the table",
+        "Do what it would do by statements of the job; or ask a person to make the trigger.",
+    ),
+    "role": _E(
+        "Roles are made, changed or dropped",
+        "Ask a person; what a job needs is granted to a role of its own.",
+    ),
+    "cursor": _E(
+        "A cursor reads on in later statements",
+        "Send the query itself, with LIMIT, and WHERE id > the last one seen.",
+    ),
     "unused_query": _E("A WITH query is read by nothing", "Leave it out."),
     "construct": _E(
         "The statement has a part that is not read",
