@@ -162,6 +162,11 @@ WRITES = (
 )
 
 SHAPES = (
+    "CREATE STATISTICS public.together (ndistinct, mcv) ON customer, total FROM public.invoices",
+    "CREATE STATISTICS sales.together ON (total + 1), customer FROM public.invoices",
+    "CREATE POLICY mine ON public.invoices FOR SELECT TO reader USING (customer = 1)",
+    "CREATE POLICY mine ON hr.staff AS RESTRICTIVE FOR UPDATE USING (name = current_user) WITH CHECK (salary > 0)",
+    "CREATE POLICY mine ON public.alone USING (true); ALTER POLICY mine ON public.alone TO reader, PUBLIC USING (region = 'eu'); ALTER TABLE public.alone ENABLE ROW LEVEL SECURITY",
     "CREATE TABLE public.fresh (id int)",
     "CREATE TABLE fresh (id int)",
     "CREATE TABLE IF NOT EXISTS public.fresh (id bigint PRIMARY KEY, made timestamptz DEFAULT now(), n numeric(10,2) CHECK (n > 0), tags text[] NOT NULL, UNIQUE (n, made))",

@@ -1,8 +1,9 @@
 """Reads what stands beside a table and is its owner's alone: extended statistics, row policies.
 
 Tried on PostgreSQL 18 and 15: CREATE STATISTICS needs the table's owner and CREATE on the
-schema it is made in; CREATE and ALTER POLICY the owner. A policy's conditions run with every
-later query on the table, so they may name its own columns and plain built-ins, no query.
+schema it is made in, without USAGE of that; CREATE and ALTER POLICY the owner. A policy's
+conditions run with every later query on the table, so they may name its own columns and plain
+built-ins, no query.
 """
 
 from __future__ import annotations
@@ -72,7 +73,6 @@ def create_statistics(reader: ChangeReader, fields: Node, span: Span) -> None:
     use.columns = columns
     use.needs = [
         Need("schema", (schema,), "create"),
-        Need("schema", (schema,), "usage"),
         Need("schema", (table.schema,), "usage"),
     ]
     if not table.own:
