@@ -1,4 +1,4 @@
-"""What `make e2e` needs of the machine beside a container daemon: a browser, and Keycloak's Java.
+"""What `make e2e` needs beside a container daemon: a browser, Keycloak's Java, two databases.
 
 On Debian, root needs nothing beforehand: what is missing is installed. Elsewhere it is said.
 """
@@ -9,15 +9,25 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 JAVA = 17
-_DEBIAN = {"browser": "chromium", "java": "default-jre-headless", "mvn": "maven"}
+_DEBIAN = {
+    "browser": "chromium",
+    "java": "default-jre-headless",
+    "mvn": "maven",
+    "mariadb": "mariadb-server",
+    "postgresql": "postgresql-15",
+}
 _NEEDED = {
     "browser": f"Chromium ({' or '.join(BROWSERS)})",
     "java": f"Java {JAVA} or newer",
     "mvn": "Maven",
+    "mariadb": "MariaDB",
+    "postgresql": "PostgreSQL 15",
 }
+POSTGRESQL = "/usr/lib/postgresql/15/bin/initdb"
 
 
 class NoProgramError(Exception):
@@ -37,7 +47,7 @@ def ensure_programs() -> None:
     packages = [_DEBIAN[name] for name in wanted]
     remedy = f"on Debian: apt-get install {' '.join(packages)}"
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise NoProgramError(f"missing for the tests with Keycloak: {named}; {remedy}")
+        raise NoProgramError(f"missing for the tests with real servers: {named}; {remedy}")
     print(f"e2e: installing {', '.join(packages)}", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = ("apt-get", "install", "--yes", "--no-install-recommends", *packages)
@@ -55,6 +65,8 @@ def missing() -> list[str]:
         "browser": any(shutil.which(name) for name in BROWSERS),
         "java": _java() >= JAVA,
         "mvn": shutil.which("mvn") is not None,
+        "mariadb": shutil.which("mariadbd") is not None,
+        "postgresql": Path(POSTGRESQL).exists(),
     }
     return [name for name, there in found.items() if not there]
 

@@ -21,8 +21,8 @@ _ME = "--user=root" if os.geteuid() == 0 else f"--user={os.environ.get('USER', '
 def running() -> Iterator[Path]:
     """Start a server without network or files of the machine's; yields its socket."""
     server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
-    assert server, "apt-get install mariadb-server-core"
-    assert install, "apt-get install mariadb-server-core"
+    assert server, "apt-get install mariadb-server"
+    assert install, "apt-get install mariadb-server"
     folder = Path(tempfile.mkdtemp(prefix="counterfoil-mariadb-"))
     socket = folder / "s"
     with (folder / "log").open("wb") as log:

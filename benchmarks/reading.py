@@ -1,0 +1,78 @@
+"""What one statement costs to read, in CPU of worker and child: part of `make bench`.
+
+Each statement is new, goes alone to a supervised child and comes back; the kernel's accounts
+of both processes are added. The aim is 120 us for a typical statement on a machine that does
+nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from counterfoil.core.model import Command, Resource
+from counterfoil.reading.pool import ReaderPool
+
+_RESOURCES: Final = {
+    kind: Resource(type=kind, id="orders", location=location)
+    for kind, location in {
+        "postgresql": "postgresql://127.0.0.1:5432/orders",
+        "mysql": "mariadb://127.0.0.1:3306/orders",
+        "sqlite": "sqlite:/srv/orders.db",
+    }.items()
+}
+_TEXTS: Final = (
+    ("postgresql", "CREATE TABLE public.t{} (id int PRIMARY KEY, note text NOT NULL)"),
+    ("postgresql", "SELECT id, total FROM public.invoices WHERE id = {}"),
+    ("postgresql", "INSERT INTO public.invoices (id, note) VALUES ({}, 'x')"),
+    ("postgresql", "UPDATE public.invoices SET total = total + 1 WHERE id = {}"),
+    ("postgresql", "DELETE FROM public.invoices WHERE id = {}"),
+    ("mysql", "SELECT id, total FROM invoices WHERE id = {}"),
+    ("sqlite", "SELECT id, total FROM invoices WHERE id = {}"),
+)
+
+
+def table(count: int = 2000) -> list[str]:
+    """Lines with microseconds of the worker, of its child, and of both."""
+    pool = ReaderPool(1, dialects=True)
+    try:
+        lines = [f"{'reading, us of CPU':24}  worker  child  both"]
+        for kind, text in _TEXTS:
+            worker, child = _measured(pool, [_command(kind, text.format(i)) for i in range(count)])
+            name = f"{kind} {text.split()[0]}"
+            lines.append(f"{name:24}  {worker:6.0f}  {child:5.0f}  {worker + child:4.0f}")
+        return lines
+    finally:
+        pool.close()
+
+
+def _command(kind: str, sql: str) -> Command:
+    return Command(
+        family="database",
+        tool="run_sql",
+        arguments={"database": "orders", "sql": sql},
+        command_argument="sql",
+        resource=_RESOURCES[kind],
+    )
+
+
+def _measured(pool: ReaderPool, commands: list[Command]) -> tuple[float, float]:
+    warm = len(commands) // 10
+    for command in commands[:warm]:
+        pool.interpret([command], deadline=time.monotonic() + 10)
+    here, there = time.process_time_ns(), _used(pool)
+    for command in commands[warm:]:
+        pool.interpret([command], deadline=time.monotonic() + 10)
+    here, there = time.process_time_ns() - here, _used(pool) - there
+    each = 1000 * (len(commands) - warm)
+    return here / each, there / each
+
+
+def _used(pool: ReaderPool) -> int:
+    """Nanoseconds that the children have run (proc_pid_schedstat(5))."""
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pool.pids())
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))
