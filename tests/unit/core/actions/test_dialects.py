@@ -133,3 +133,12 @@ def test_a_with_query_is_no_table_and_reads_its_own() -> None:
 def test_the_text_is_bounded() -> None:
     long = "SELECT 1" + " + 1" * 5000
     assert read_dialect("mysql", long).uncertain[0].code == "uncertain.too_long"
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "sqlite"])
+def test_depth_is_bounded_before_the_parser_and_statements_are_counted(dialect: str) -> None:
+    deep = "SELECT " + "(" * 25 + "1" + ")" * 25
+    assert read_dialect(dialect, deep).uncertain[0].detail == "more than 24 levels"
+    two = read_dialect(dialect, "SELECT 1; SELECT 1")
+    assert two.uncertain[0].code == "uncertain.sql_several"
+    assert not read_dialect(dialect, "SELECT 1;").uncertain
