@@ -182,7 +182,7 @@ def test_a_name_that_needs_quotes_stays_the_name_it_is() -> None:
         ("DROP FUNCTION public.f(int)", "drop_kind"),
         ("DROP EXTENSION plpgsql", "drop_kind"),
         ("DROP OWNED BY app", "statement_kind"),
-        ("DROP ROLE app", "statement_kind"),
+        ("DROP ROLE app", "role"),
         ("DROP DATABASE orders", "statement_kind"),
         ("DROP TABLE other.public.invoices", "other_database"),
         ("DROP TABLE x.orders.public.invoices", "unknown_name"),
