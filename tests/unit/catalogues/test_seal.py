@@ -90,3 +90,12 @@ def test_a_key_that_others_may_use_is_refused(tmp_path: Path) -> None:
 def test_a_public_key_that_is_none_counts_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / PUBLIC_KEY).write_text(text, "ascii")
     assert load_public_key(tmp_path) is None
+
+
+def test_a_sealed_file_that_is_too_large_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as larger:  # a release, or a holder of the key, with another bound
+        larger.setattr("counterfoil.catalogues.seal.MAX_BYTES", 2 * MAX_BYTES)
+        whole = seal(ORDERS, b"x" * (MAX_BYTES + 1), taken_at=TAKEN, key=KEY)
+        assert unseal(whole, key=KEY.public_key()).body  # control
+    with pytest.raises(BrokenSeal):
+        unseal(whole, key=KEY.public_key())

@@ -44,6 +44,9 @@ RELATIONS = [
     relation("owner"),
     relation("dies", schema="secret", references=[points_to("owner", "cascade")]),
     relation("forgets", references=[points_to("owner", "set null", "cascade")]),
+    relation("top"),
+    relation("middle", references=[points_to("top", "cascade")]),
+    relation("leaf", schema="secret", references=[points_to("middle", "set null")]),
     relation("keeps", references=[points_to("owner", "restrict")]),
     relation(
         "watched",
@@ -106,6 +109,11 @@ REACHED = {
         ("delete", "public.owner", OWN),
         ("delete", "secret.dies", "foreign_key"),
         ("update", "public.forgets", "foreign_key"),
+    },
+    "DELETE FROM public.top": {
+        ("delete", "public.top", OWN),
+        ("delete", "public.middle", "foreign_key"),
+        ("update", "secret.leaf", "foreign_key"),
     },
     "UPDATE public.owner SET id = 2": {("update", "public.owner", OWN), ("update", "public.forgets", "foreign_key")},
     "UPDATE public.owner SET b = 2": {("update", "public.owner", OWN)},
