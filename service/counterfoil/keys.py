@@ -37,7 +37,9 @@ _COORDINATE_BYTES = 32  # P-256, RFC 7518 §6.2.1.2
 _SECRET = re.compile(rb"[!-~]{32,256}")
 _FORBIDDEN_MODE = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO  # group may read: mounted secrets
 
-_MADE_AT_A_START = "Run `make setup`, or start `counterfoil serve --dev` once."
+_MADE_AT_A_START = (
+    "Make the service's keys once: counterfoil keys make (serve --dev makes its own at a start)."
+)
 
 JsonWebKey = dict[str, str]
 Es256Key = ec.EllipticCurvePrivateKey

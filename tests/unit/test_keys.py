@@ -76,7 +76,7 @@ def test_mounted_secret_may_be_readable_by_the_group(tmp_path: Path) -> None:
 
 
 def test_missing_key_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="make setup") as refusal:
+    with pytest.raises(ConfigError, match="counterfoil keys make") as refusal:
         load_grant_key(tmp_path)
     assert refusal.value.pointer == "keys.directory"
 

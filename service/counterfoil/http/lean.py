@@ -26,6 +26,7 @@ from counterfoil.errors import CounterfoilError, IdentityError, MethodNotAllowed
 from counterfoil.http.exchange import Environ, Reply, View
 from counterfoil.http.hosts import HostRule
 from counterfoil.http.metrics import Metrics
+from counterfoil.http.pages import PATHS_FOR_PEOPLE, as_page
 from counterfoil.http.problems import Problems
 from counterfoil.http.refusals import RefusalLog
 from counterfoil.http.tracing import request_id, trace_headers
@@ -95,13 +96,18 @@ class LeanFlask(Flask):
         except CounterfoilError as error:
             if isinstance(error, IdentityError):
                 frame.refusals.note(error, ident)
-            reply = frame.problems.reply(error, request_id=ident)
+            reply = self._wording(rule, environ)(error, request_id=ident)
         except Exception as error:  # noqa: BLE001 -- the outermost frame: the caller sees a bare 500
             _log_unexpected(error, ident)
-            reply = frame.problems.reply(CounterfoilError(), request_id=ident)
+            reply = self._wording(rule, environ)(CounterfoilError(), request_id=ident)
         start_response(_STATUS_LINES[reply.status], _headers(reply, environ, ident))
         frame.metrics.answered(rule, reply.status, reply.code, time.perf_counter() - started)
         return (b"",) if method == "HEAD" else (reply.body,)
+
+    def _wording(self, rule: str, environ: Environ) -> Callable[..., Reply]:
+        """How a failure is worded: for a person where their browser asks on a path for people."""
+        for_people = rule in PATHS_FOR_PEOPLE and "text/html" in environ.get("HTTP_ACCEPT", "")
+        return as_page if for_people else self._frame.problems.reply
 
     def _find(self, method: str, path: str) -> _Found:
         found = self._exact.get((method, path))

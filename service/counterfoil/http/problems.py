@@ -46,7 +46,7 @@ class Problems:
             "solution": error.solution,
             "request_id": request_id,
         }
-        if error.detail and _may_be_told(error):
+        if error.detail and may_be_told(error):
             body["detail"] = error.detail
         if errors := _places(error):
             body["errors"] = errors
@@ -74,14 +74,15 @@ class Problems:
         return (("WWW-Authenticate", both),)
 
 
-def _may_be_told(error: CounterfoilError) -> bool:
+def may_be_told(error: CounterfoilError) -> bool:
+    """Whether the detail is for callers too, and not for the log alone."""
     return not isinstance(error, IdentityError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _places(error: CounterfoilError) -> list[JsonValue]:
     if isinstance(error, SchemaViolation) and error.findings:
         return [finding._asdict() for finding in error.findings]
-    if error.pointer and _may_be_told(error):
+    if error.pointer and may_be_told(error):
         code = error.code.rpartition(".")[2]
         return [{"pointer": error.pointer, "code": code, "detail": error.detail or error.title}]
     return []
