@@ -208,7 +208,9 @@ class Verifier:
         self, claims: VerifiedClaims, entry: IssuerEntry, *, now: float, grace_seconds: float
     ) -> Caller:
         ours = entry.issuer == self._own.terms.issuer
-        if self._own.is_delegation(claims) or (ours and entry.issuer not in self._issuers):
+        # By the entry that vouched, not by `iss` alone: a provider that is asked about opaque
+        # tokens says what it likes there, and must not speak as us.
+        if ours and (self._own.is_delegation(claims) or entry.issuer not in self._issuers):
             return self._own.read(claims, now=now, grace_seconds=grace_seconds)
         caller = read_caller(
             claims,

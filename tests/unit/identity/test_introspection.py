@@ -6,6 +6,7 @@ import json
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from counterfoil.config import Config
+from counterfoil.core.agents import RegisteredAgent
 from counterfoil.errors import (
     ConfigError,
     IdentityError,
@@ -118,6 +120,33 @@ def test_word_that_does_not_hold_is_refused(
         verifier.verify(TOKEN + "2", now=now())
     assert (refusal.value.status, refusal.value.rule) == (401, rule)
     assert TOKEN not in refusal.value.detail
+
+
+def test_provider_that_speaks_as_this_service_makes_no_delegation(
+    folder: Path, provider: Provider
+) -> None:
+    config = asking(folder, provider)
+    own = replace(config.token, issuer="https://counterfoil.example")
+    agents = (RegisteredAgent(name="coder", tenant="other", ceiling=frozenset({"writer"})),)
+    config = replace(config, token=own, identity=replace(config.identity, agents=agents))
+    says(
+        provider,
+        iss=own.issuer,
+        aud=own.audience,
+        sub_iss="https://victim.example",
+        tenant="other",
+        act={"iss": own.issuer, "sub": "coder"},
+        client_id="desk",
+        run="run_" + "0" * 26,
+        jti="tok_1",
+    )
+    with fetching(config):
+        verifier = Verifier(config)
+        with pytest.raises(IdentityError) as refusal:
+            verifier.verify(TOKEN, now=now())
+        assert refusal.value.rule is Rule.ISSUER
+        says(provider)
+        assert verifier.verify(TOKEN, now=now()).subject.issuer == provider.url
 
 
 def test_bound_opaque_token_wants_its_proof(verifier: Verifier, provider: Provider) -> None:
