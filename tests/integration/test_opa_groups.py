@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -173,11 +174,11 @@ def test_tenants_never_share_a_query(engine: Opa, monkeypatch: pytest.MonkeyPatc
     sent: list[set[object]] = []
     original = engine._client.decide
 
-    def spy(document: JsonObject, url: str, *, seconds: float) -> object:
+    def spy(document: JsonObject, url: str, **more: Any) -> object:
         items = document.get("items")
         inputs = list(items.values()) if isinstance(items, dict) else [document]
         sent.append({item["tenant"] for item in inputs if isinstance(item, dict)})
-        return original(document, url, seconds=seconds)
+        return original(document, url, **more)
 
     monkeypatch.setattr(engine._client, "decide", spy)
     mixed = [question("alice", i, tenant="default" if i % 2 else "other") for i in range(8)]

@@ -6,7 +6,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,9 +210,13 @@ class _Meanwhile:
     happen: Any
 
     def ask(
-        self, questions: Sequence[PolicyQuestion], *, deadline: float
+        self,
+        questions: Sequence[PolicyQuestion],
+        *,
+        deadline: float,
+        meanwhile: Callable[[], None] | None = None,
     ) -> list[PolicyAnswer | Exception]:
-        answers = self.real.ask(questions, deadline=deadline)
+        answers = self.real.ask(questions, deadline=deadline, meanwhile=meanwhile)
         self.happen()
         return answers
 

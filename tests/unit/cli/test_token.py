@@ -81,4 +81,4 @@ def test_missing_development_key_is_refused_with_a_remedy(
     assert main(["token", "--sub", "alice"]) == 78
     said = capsys.readouterr()
     assert said.out == ""
-    assert "make setup" in said.err
+    assert "counterfoil keys make" in said.err
