@@ -17,8 +17,8 @@ from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger import once, states
 from counterfoil.ledger.frames import Value
 from counterfoil.ledger.keys import ReceiptKey
-from counterfoil.ledger.once import OnceRow, Standing
-from counterfoil.ledger.requests import Item, Refused, check_key, read_item
+from counterfoil.ledger.once import OnceRow
+from counterfoil.ledger.requests import Item, Refused, admit, check_key, new_steps, read_item
 from counterfoil.ledger.startup import LogState
 
 KEPT_SECONDS = 1.0  # the merge delay: an older checkpoint is kept about this often
@@ -94,36 +94,14 @@ class Group:
     def _append(self, events: list[Value]) -> list[Value]:
         """All events of one caller, or none."""
         items = [read_item(event) for event in events]
-        scopes: set[bytes] = set()
-        for item in items:
-            state = self._logs.get(item.tenant)
-            if item.origin != (state.key.name if state else log_origin(self._prefix, item.tenant)):
-                raise Refused("stale", "the event names another ledger")
-            if item.subject_key is not None and not self._key_exists(item.subject_key):
-                raise Refused("stale", "the event's data key does not exist")
-            if item.promise is not None:
-                scope, body = item.promise[:2]
-                if scope in scopes:
-                    raise Refused("refused", "one scope twice in an append")
-                scopes.add(scope)
-                item.earlier = once.look_up(self._db, scope, body, self._now)
-                if item.earlier.standing is Standing.CONFLICT:
-                    raise Refused("conflict")
-        self._take_steps(items)
+        admit(items, origin=self._origin, key_exists=self._key_exists, standing=self._standing)
+        steps = new_steps(items)
+        if steps and not states.take_steps(self._db, steps, self._now):
+            raise Refused("state")
         return ["ok", [self._record(item) for item in items]]
 
-    def _take_steps(self, items: list[Item]) -> None:
-        """The steps of all new events, or a refusal of the whole append."""
-        fresh = [i for i in items if i.earlier is None or i.earlier.standing is not Standing.DONE]
-        steps = [(i.tenant, i.decision_id, i.step) for i in fresh if i.step is not None]
-        if not steps:
-            return
-        # A decision that was recorded before must not have its other half recorded now.
-        if len(fresh) != len(items) or not states.take_steps(self._db, steps, self._now):
-            raise Refused("state")
-
     def _record(self, item: Item) -> Value:
-        if item.earlier is not None and item.earlier.standing is Standing.DONE:
+        if item.earlier is not None and item.repeats:
             return self._repeat(item.earlier)
         state = self._grow(item.tenant)
         hashed = leaf_hash(item.leaf)
@@ -163,17 +141,18 @@ class Group:
         return [row[0], row[1], earlier.answer]
 
     def _reserve(self, scope: bytes, body: bytes, until: float) -> list[Value]:
-        earlier = once.look_up(self._db, scope, body, self._now)
-        match earlier.standing:
-            case Standing.CONFLICT:
-                return ["conflict", ""]
-            case Standing.CLAIMED:
-                return ["in_progress", ""]
-            case Standing.DONE:
-                return ["done", earlier.answer]
-            case Standing.FREE:
-                once.claim(self._db, scope, body, until)
-                return ["ok"]
+        taken = once.answer_to_reserve(self._standing(scope, body))
+        if taken is not None:
+            return taken
+        once.claim(self._db, scope, body, until)
+        return ["ok"]
+
+    def _standing(self, scope: bytes, body: bytes) -> OnceRow:
+        return once.look_up(self._db, scope, body, self._now)
+
+    def _origin(self, tenant: str) -> str:
+        state = self._logs.get(tenant)
+        return state.key.name if state else log_origin(self._prefix, tenant)
 
     def _key_of(self, lookup: bytes, name: str, wrapped: bytes) -> list[Value]:
         """The data key that stands for `lookup`; the proposed one where there is none yet."""

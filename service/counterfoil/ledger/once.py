@@ -59,6 +59,19 @@ def standing_of(row: Sequence[Any], body: bytes, now: float) -> OnceRow:
     )
 
 
+def answer_to_reserve(row: OnceRow) -> list[Any] | None:
+    """What a reservation is told of a scope that is not free; None where it is."""
+    match row.standing:
+        case Standing.CONFLICT:
+            return ["conflict", ""]
+        case Standing.CLAIMED:
+            return ["in_progress", ""]
+        case Standing.DONE:
+            return ["done", row.answer]
+        case Standing.FREE:
+            return None
+
+
 def claim(db: sqlite3.Connection, scope: bytes, body: bytes, until: float) -> None:
     """Write a claim over a free scope."""
     db.execute(

@@ -18,7 +18,7 @@ from counterfoil.ledger.frames import Value
 from counterfoil.ledger.keys import ReceiptKey
 from counterfoil.ledger.once import OnceRow, Standing
 from counterfoil.ledger.postgresql.world import OnceEntry, Record, StateRow, Wants, World
-from counterfoil.ledger.requests import Item, Refused, check_key, read_item
+from counterfoil.ledger.requests import Item, Refused, admit, check_key, new_steps, read_item
 from counterfoil.ledger.states import Step
 
 
@@ -131,35 +131,23 @@ class Plan:
             return refusal.answer
 
     def _append(self, items: list[Item]) -> list[Value]:
-        scopes: set[bytes] = set()
-        for item in items:
-            if item.origin != self._signer.origin(item.tenant)[0]:
-                raise Refused("stale", "the event names another ledger")
-            if item.subject_key is not None and item.subject_key not in self._world.key_ids:
-                raise Refused("stale", "the event's data key does not exist")
-            if item.promise is not None:
-                scope, body = item.promise[:2]
-                if scope in scopes:
-                    raise Refused("refused", "one scope twice in an append")
-                scopes.add(scope)
-                item.earlier = self._standing(scope, body)
-                if item.earlier.standing is Standing.CONFLICT:
-                    raise Refused("conflict")
-        fresh = [i for i in items if i.earlier is None or i.earlier.standing is not Standing.DONE]
-        names = {item.event_id for item in fresh}
+        admit(
+            items,
+            origin=lambda tenant: self._signer.origin(tenant)[0],
+            key_exists=self._world.key_ids.__contains__,
+            standing=self._standing,
+        )
+        fresh = [item.event_id for item in items if not item.repeats]
+        names = set(fresh)
         if len(names) < len(fresh) or names & self._world.records.keys():
             raise Refused("refused", "the event exists already")
-        self._take_steps(items, fresh)
+        steps = new_steps(items)
+        if steps:
+            self._take_steps(steps)
         return ["ok", [self._record(item) for item in items]]
 
-    def _take_steps(self, items: list[Item], fresh: list[Item]) -> None:
-        """The steps of all new events, or a refusal of the whole append."""
-        steps = [(i.tenant, i.decision_id, i.step) for i in fresh if i.step is not None]
-        if not steps:
-            return
-        # A decision that was recorded before must not have its other half recorded now.
-        if len(fresh) != len(items):
-            raise Refused("state")
+    def _take_steps(self, steps: list[tuple[str, str | None, Step]]) -> None:
+        """All of these steps, or a refusal of the whole append."""
         before = dict(self._world.states)
         for tenant, decision_id, step in steps:
             row = self._stepped(tenant, decision_id, step)
@@ -190,7 +178,7 @@ class Plan:
         )
 
     def _record(self, item: Item) -> Value:
-        if item.earlier is not None and item.earlier.standing is Standing.DONE:
+        if item.earlier is not None and item.repeats:
             return self._repeat(item.earlier)
         hashed = leaf_hash(item.leaf)
         signature = self._signer.receipt(item, hashed)
@@ -217,17 +205,11 @@ class Plan:
         return [*stored, earlier.answer]
 
     def _reserve(self, scope: bytes, body: bytes, until: float) -> list[Value]:
-        earlier = self._standing(scope, body)
-        match earlier.standing:
-            case Standing.CONFLICT:
-                return ["conflict", ""]
-            case Standing.CLAIMED:
-                return ["in_progress", ""]
-            case Standing.DONE:
-                return ["done", earlier.answer]
-            case Standing.FREE:
-                self._put(scope, OnceEntry(body, once.PENDING, until, until))
-                return ["ok"]
+        taken = once.answer_to_reserve(self._standing(scope, body))
+        if taken is not None:
+            return taken
+        self._put(scope, OnceEntry(body, once.PENDING, until, until))
+        return ["ok"]
 
     def _take(self, scope: bytes, body: bytes) -> list[Value]:
         row, entry = self._standing(scope, body), self._world.once.get(scope)
