@@ -41,8 +41,8 @@ _STATE_QUERIES = (
 _RECORDS = """WITH new AS (
     INSERT INTO records (tenant, event_id, decision_id, leaf, signature)
     SELECT tenant, event_id, decision_id, leaf, signature
-    FROM unnest(%s::text[], %s::text[], %s::text[], %b::bytea[], %b::bytea[], %b::bytea[])
-        WITH ORDINALITY AS u (tenant, event_id, decision_id, leaf, signature, sealed, place)
+    FROM unnest(%s::text[], %s::text[], %s::text[], %b::bytea[], %b::bytea[])
+        WITH ORDINALITY AS u (tenant, event_id, decision_id, leaf, signature, place)
     ORDER BY place ON CONFLICT (event_id) DO NOTHING RETURNING id, event_id
 ), payload AS (
     INSERT INTO sealed SELECT new.id, u.sealed FROM new
@@ -211,15 +211,8 @@ def store(db: Connection, world: World) -> bool:
     """
     if world.records:
         records = list(world.records.values())
-        names, payloads = _column(records, "event_id"), _column(records, "sealed")
-        made = db.execute(
-            _RECORDS,
-            (
-                *(_column(records, name) for name in ("tenant", "event_id", "decision_id")),
-                *(_column(records, name) for name in ("leaf", "signature", "sealed")),
-                *(names, payloads),
-            ),
-        ).fetchall()
+        names = ("tenant", "event_id", "decision_id", "leaf", "signature", "event_id", "sealed")
+        made = db.execute(_RECORDS, [_column(records, name) for name in names]).fetchall()
         if len(made) != len(records):
             return False
     if world.new_keys:
