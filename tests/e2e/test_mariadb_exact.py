@@ -11,7 +11,8 @@ import pytest
 
 from commands import read_dialect
 from counterfoil.core.model import Permission
-from counterfoil.core.renderings.mysql import Right, parse_back, render, rights
+from counterfoil.core.renderings.contract import Right
+from counterfoil.core.renderings.mysql import parse_back, render, rights
 from dialect_jobs import jobs, set_up
 from evidence import record
 from servers import mariadb

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
 from counterfoil.core.model import JsonObject, JsonValue
 
 
 class NotRenderable(ValueError):
     """The target cannot express the permission exactly (`grant.permission_not_renderable`)."""
+
+
+OBJECT_MEMBERS: Final = frozenset(
+    {"type", "locations", "object", "identifier", "columns", "actions", "operations"}
+)
+"""All members of a permission on one object of a database."""
+
+
+class Right(NamedTuple):
+    """One right on one thing of a database; `column` is None where it is on the whole."""
+
+    location: str
+    object: str
+    identifier: str
+    column: str | None
+    action: str
+
+
+def only_location(locations: Collection[str], otherwise: str) -> str:
+    """The one place that a rendering is for.
+
+    Raises:
+        NotRenderable: there is none, or several: `otherwise` says why that cannot be.
+    """
+    distinct = set(locations)
+    if len(distinct) != 1:
+        raise NotRenderable(otherwise)
+    return distinct.pop()
 
 
 def text(value: JsonValue) -> str:

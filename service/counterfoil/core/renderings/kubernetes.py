@@ -20,7 +20,13 @@ from typing import NamedTuple
 
 from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.model import JsonObject, JsonValue, Permission
-from counterfoil.core.renderings.contract import NotRenderable, only_members, text, texts
+from counterfoil.core.renderings.contract import (
+    NotRenderable,
+    only_location,
+    only_members,
+    text,
+    texts,
+)
 
 API_VERSION = "rbac.authorization.k8s.io/v1"
 LIFETIME_FLOOR_SECONDS = 600  # TokenRequest makes none shorter
@@ -95,11 +101,10 @@ def render(permissions: Sequence[Permission]) -> JsonObject:
             continue
         entry = _entry(permission)
         entries[canonical_bytes(entry)] = entry
-    locations = {location for item in permissions for location in texts(item.get("locations"))}
-    if len(locations) != 1:
-        raise NotRenderable("an account lives in one cluster")
+    found = {location for item in permissions for location in texts(item.get("locations"))}
+    location = only_location(found, "an account lives in one cluster")
     return {
-        "location": locations.pop(),
+        "location": location,
         "roles": [entries[key] for key in sorted(entries)],
         "discovery": sorted(discovery),
         "lifetime_floor_seconds": LIFETIME_FLOOR_SECONDS,

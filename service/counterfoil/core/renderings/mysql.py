@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
 
 from counterfoil.core.model import JsonObject, Permission
-from counterfoil.core.renderings.contract import NotRenderable, only_members, text, texts
+from counterfoil.core.renderings.contract import (
+    OBJECT_MEMBERS,
+    NotRenderable,
+    Right,
+    only_location,
+    only_members,
+    text,
+    texts,
+)
 
 USER = "'{{name}}'@'%'"
-_MEMBERS = frozenset(
-    {"type", "locations", "object", "identifier", "columns", "actions", "operations"}
-)
 _COLUMN = frozenset({"select", "insert", "update"})
 _TABLE = _COLUMN | {"delete", "create", "drop", "alter", "index", "references"}
 # Kind → its path, and which privileges are ever written on it.
@@ -38,16 +42,6 @@ _STATEMENT = re.compile(
     rf"(?:(?P<any>\*)|`(?P<table>{_NAME})`)) "
     r"TO '\{\{name\}\}'@'%'"
 )
-
-
-class Right(NamedTuple):
-    """One privilege on one thing; `column` is None where it is on the whole."""
-
-    location: str
-    object: str
-    identifier: str
-    column: str | None
-    action: str
 
 
 def rights(permission: Permission) -> frozenset[Hashable]:
@@ -69,9 +63,7 @@ def render(permissions: Sequence[Permission]) -> JsonObject:
         {right for item in permissions for right in _rights(item)},
         key=lambda right: (*right[:3], right.column or "", right.action),
     )
-    locations = {right.location for right in found}
-    if len(locations) != 1:
-        raise NotRenderable("a user lives on one server")
+    location = only_location({right.location for right in found}, "a user lives on one server")
     grants, revokes = [], []
     for kind, identifier in dict.fromkeys((right.object, right.identifier) for right in found):
         here = [right for right in found if (right.object, right.identifier) == (kind, identifier)]
@@ -79,7 +71,7 @@ def render(permissions: Sequence[Permission]) -> JsonObject:
         grants.append(f"GRANT {what} TO {USER}")
         if kind != "global":  # USAGE ends with the user
             revokes.append(f"REVOKE {what} FROM {USER}")
-    return {"location": found[0].location, "grants": grants, "revokes": revokes}
+    return {"location": location, "grants": grants, "revokes": revokes}
 
 
 def parse_back(rendering: JsonObject) -> frozenset[Hashable]:
@@ -114,10 +106,8 @@ def _object(match: re.Match[str]) -> tuple[str, str]:
 
 
 def _rights(permission: Permission) -> set[Right]:
-    only_members(permission, _MEMBERS)
-    locations = texts(permission.get("locations"))
-    if len(locations) != 1:
-        raise NotRenderable("a permission names one database")
+    only_members(permission, OBJECT_MEMBERS)
+    location = only_location(texts(permission.get("locations")), "a permission names one database")
     kind, identifier = text(permission.get("object")), text(permission.get("identifier"))
     if kind not in _OBJECTS:
         raise NotRenderable(f"no privilege exists on a {kind[:32]}")
@@ -135,7 +125,7 @@ def _rights(permission: Permission) -> set[Right]:
     wanted = texts(permission.get("actions"))
     if not actions.issuperset(wanted):
         raise NotRenderable(f"an action is no privilege on a {kind}")
-    return {Right(locations[0], kind, identifier, name, act) for name in columns for act in wanted}
+    return {Right(location, kind, identifier, name, act) for name in columns for act in wanted}
 
 
 def _privileges(here: Sequence[Right]) -> str:

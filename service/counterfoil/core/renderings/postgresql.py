@@ -22,15 +22,19 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from counterfoil.core.model import JsonObject, JsonValue, Permission
-from counterfoil.core.renderings.contract import NotRenderable, only_members, text, texts
+from counterfoil.core.renderings.contract import (
+    OBJECT_MEMBERS,
+    NotRenderable,
+    only_location,
+    only_members,
+    text,
+    texts,
+)
 
 ROLE = '"{{name}}"'
 OWNER = "owner"
 MAX_IDENTIFIER_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL cuts the rest silently
 
-_MEMBERS = frozenset(
-    {"type", "locations", "object", "identifier", "columns", "actions", "operations"}
-)
 _TABLE = frozenset({"select", "insert", "update", "delete", "truncate", "references", "trigger"})
 _COLUMN = frozenset({"select", "insert", "update", "references"})
 # Kind → how many parts its path has, and which privileges exist on it.
@@ -84,9 +88,7 @@ def render(permissions: Sequence[Permission]) -> JsonObject:
         {right for item in permissions for right in _rights(item)},
         key=lambda right: (*right[:3], right.column or "", right.action),
     )
-    locations = {right.location for right in found}
-    if len(locations) != 1:
-        raise NotRenderable("a role lives in one database")
+    location = only_location({right.location for right in found}, "a role lives in one database")
     granted = [right for right in found if right.action != OWNER]
     grants, revokes = [], []
     for kind, path in dict.fromkeys((right.object, right.path) for right in granted):
@@ -95,7 +97,7 @@ def render(permissions: Sequence[Permission]) -> JsonObject:
         grants.append(f"GRANT {what} TO {ROLE}")
         revokes.append(f"REVOKE {what} FROM {ROLE}")
     rendering: dict[str, JsonValue] = {
-        "location": found[0].location,
+        "location": location,
         "grants": grants,
         "revokes": revokes,
     }
@@ -144,10 +146,8 @@ def _read(form: re.Pattern[str], statement: str) -> re.Match[str]:
 
 
 def _rights(permission: Permission) -> set[Right]:
-    only_members(permission, _MEMBERS)
-    locations = texts(permission.get("locations"))
-    if len(locations) != 1:
-        raise NotRenderable("a permission names one database")
+    only_members(permission, OBJECT_MEMBERS)
+    location = only_location(texts(permission.get("locations")), "a permission names one database")
     kind = text(permission.get("object"))
     columns: tuple[str | None, ...] = (None,)
     if kind == "column" or "columns" in permission:
@@ -162,7 +162,7 @@ def _rights(permission: Permission) -> set[Right]:
     wanted = texts(permission.get("actions"))
     if not (_COLUMN if columns != (None,) else actions).issuperset(wanted):
         raise NotRenderable(f"an action is no privilege on a {kind}")
-    return {Right(locations[0], kind, path, column, act) for column in columns for act in wanted}
+    return {Right(location, kind, path, column, act) for column in columns for act in wanted}
 
 
 def _path(identifier: str) -> tuple[str, ...]:

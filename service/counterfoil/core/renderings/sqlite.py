@@ -14,15 +14,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from counterfoil.core.model import JsonObject, JsonValue, Permission
-from counterfoil.core.renderings.contract import NotRenderable, only_members, text, texts
+from counterfoil.core.renderings.contract import (
+    OBJECT_MEMBERS,
+    NotRenderable,
+    Right,
+    only_location,
+    only_members,
+    text,
+    texts,
+)
 
 ANY: Final = "*"
-_MEMBERS = frozenset(
-    {"type", "locations", "object", "identifier", "columns", "actions", "operations"}
-)
 _NAME = r"[a-z_][a-z0-9_]{0,63}"
 _PATH = re.compile(rf"main\.{_NAME}")
 _INDEX_MADE = re.compile(rf"main\.{_NAME}\.{_NAME}")
@@ -36,16 +41,6 @@ _ACTIONS: Final = {
 _COLUMN = frozenset({"read", "update"})
 
 Entry = tuple[str, str | None, str | None, str | None]
-
-
-class Right(NamedTuple):
-    """One right on one thing; `column` is None where it is on the whole."""
-
-    location: str
-    object: str
-    identifier: str
-    column: str | None
-    action: str
 
 
 _SCHEMA_TABLES: Final = (("sqlite_master", "main"), ("sqlite_temp_master", "temp"))
@@ -82,13 +77,11 @@ def render(permissions: Sequence[Permission]) -> JsonObject:
         NotRenderable: no authorizer can express one of them.
     """
     found = {right for item in permissions for right in _rights(item)}
-    locations = {right.location for right in found}
-    if len(locations) != 1:
-        raise NotRenderable("a connection has one database")
+    location = only_location({right.location for right in found}, "a connection has one database")
     entries = {entry for right in found for entry in (_entry(right), *_beside(right))}
     ordered = sorted(entries, key=lambda entry: [part or "" for part in entry])
     return {
-        "location": locations.pop(),
+        "location": location,
         "authorizer": [list[JsonValue](entry) for entry in ordered],
     }
 
@@ -186,10 +179,8 @@ def _right(location: str, entry: Entry) -> Right | None:
 
 
 def _rights(permission: Permission) -> set[Right]:
-    only_members(permission, _MEMBERS)
-    locations = texts(permission.get("locations"))
-    if len(locations) != 1:
-        raise NotRenderable("a permission names one database")
+    only_members(permission, OBJECT_MEMBERS)
+    location = only_location(texts(permission.get("locations")), "a permission names one database")
     kind, identifier = text(permission.get("object")), text(permission.get("identifier"))
     wanted = texts(permission.get("actions"))
     if not _ACTIONS.get(kind, set()).issuperset(wanted):
@@ -203,7 +194,7 @@ def _rights(permission: Permission) -> set[Right]:
             raise NotRenderable("an action is none on columns")
         if not all(re.fullmatch(_NAME, name or "") for name in columns):
             raise NotRenderable("a column is no plain name")
-    return {Right(locations[0], kind, identifier, name, act) for name in columns for act in wanted}
+    return {Right(location, kind, identifier, name, act) for name in columns for act in wanted}
 
 
 def _well_named(kind: str, identifier: str, wanted: Sequence[str]) -> bool:
