@@ -23,9 +23,9 @@ from counterfoil.config_ledger import PASSWORD_VARIABLE, PostgresqlPlace
 from counterfoil.config_model import Config
 from counterfoil.config_source import PREFIX
 from counterfoil.ledger.channel import SOCKET_NAME
+from counterfoil.ledger.exit_codes import EXIT_CORRUPT
 from counterfoil.policy.server import prepare_opa
 
-EXIT_CORRUPT: Final = 65  # the writer's: the log contradicts itself, a restart would not help
 DEVELOPMENT_ORIGIN: Final = (
     "localhost/development"  # in every receipt and checkpoint of such a ledger
 )

@@ -18,10 +18,9 @@ from counterfoil.ledger import once, states
 from counterfoil.ledger.frames import Value
 from counterfoil.ledger.keys import ReceiptKey
 from counterfoil.ledger.once import OnceRow
+from counterfoil.ledger.port import KEPT_SECONDS
 from counterfoil.ledger.requests import Item, Refused, admit, check_key, new_steps, read_item
 from counterfoil.ledger.startup import LogState
-
-KEPT_SECONDS = 1.0  # the merge delay: an older checkpoint is kept about this often
 
 _INSERT_ENTRY = (
     "INSERT INTO entries (seq, log, idx, event_id, decision_id, leaf, signature)"

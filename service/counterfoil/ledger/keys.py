@@ -116,6 +116,10 @@ class Verifier:
             return False
         return True
 
+    def receipt(self, stored: bytes, key_id: bytes, message: bytes) -> bool:
+        """Whether `stored`, key id ‖ signature, is this key's receipt over a message."""
+        return stored.startswith(key_id) and self(stored[len(key_id) :], message)
+
 
 def _new_receipt_key() -> bytes:
     return Ed25519PrivateKey.generate().private_bytes(

@@ -13,6 +13,9 @@ from counterfoil.ledger.frames import Value
 
 Answer: TypeAlias = "list[Value]"
 
+KEPT_SECONDS = 1.0
+"""The merge delay: an older checkpoint is kept about this often."""
+
 
 class WriterStore(Protocol):
     """One writer process's store; one thread."""

@@ -156,8 +156,7 @@ def check_proof(proof: ProofFile, key: VerifierKey) -> Proved:
     if root != checkpoint.root:
         raise InvalidProof("the inclusion proof does not lead to the checkpoint's root")
     message = receipt_message(leaf["origin"], leaf["event_id"], b64url(hashed), leaf["time"])
-    key_id = named.key_id()
-    if not proof.receipt.startswith(key_id) or not verify(proof.receipt[len(key_id) :], message):
+    if not verify.receipt(proof.receipt, named.key_id(), message):
         raise InvalidProof("the receipt is not that of the record")  # 4
     for name, item in proof.opened.items():  # 5
         made = b64url(commitment(item.salt, name, item.data))

@@ -265,9 +265,8 @@ class Reader:
 def _check_receipt(
     signed: tuple[str, str, str, str], signature: bytes, key: VerifierKey, verify: Verifier
 ) -> None:
-    named = key.named(signed[0])
-    valid = signature[:KEY_ID_BYTES] == named.key_id()
-    if not valid or not verify(signature[KEY_ID_BYTES:], receipt_message(*signed)):
+    key_id = key.named(signed[0]).key_id()
+    if not verify.receipt(signature, key_id, receipt_message(*signed)):
         raise LedgerCorrupt(f"{signed[1]}: the stored receipt is not that of the leaf")
 
 

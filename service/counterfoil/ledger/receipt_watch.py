@@ -29,8 +29,8 @@ from counterfoil.core.model import Receipt
 from counterfoil.core.times import seconds_of
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import LedgerStopped
-from counterfoil.ledger.group import KEPT_SECONDS
 from counterfoil.ledger.keys import Verifier
+from counterfoil.ledger.port import KEPT_SECONDS
 from counterfoil.ports import Health
 
 MIN_AGE_SECONDS = 10 * KEPT_SECONDS

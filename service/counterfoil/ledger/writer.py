@@ -27,12 +27,12 @@ from pathlib import Path
 from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.database import StorageFailed, StorageUnavailable
+from counterfoil.ledger.exit_codes import EXIT_CONFIG, EXIT_CORRUPT, EXIT_STORAGE
 from counterfoil.ledger.frames import BadFrame, FrameBuffer, Value, pack
 from counterfoil.ledger.keys import export_verifier_key, known_prefix, load_receipt_key
 from counterfoil.ledger.port import Answer, WriterStore
 from counterfoil.ledger.store import Store
 
-EXIT_CORRUPT, EXIT_STORAGE, EXIT_CONFIG = 65, 74, 78  # sysexits.h
 MAX_CONNECTIONS = 64
 IDLE_SECONDS = 1.0
 _BACKLOG = 512  # where it is full, connect(2) on a unix socket fails and does not wait

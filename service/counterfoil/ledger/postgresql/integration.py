@@ -18,7 +18,6 @@ import orjson
 
 from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import (
-    KEY_ID_BYTES,
     Checkpoint,
     VerifierKey,
     log_origin,
@@ -28,11 +27,11 @@ from counterfoil.core.entry import receipt_message
 from counterfoil.core.tree import Frontier, leaf_hash
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger.keys import ReceiptKey, Verifier
+from counterfoil.ledger.port import KEPT_SECONDS
 from counterfoil.ledger.postgresql.connection import SETTINGS, Connection, check_durable
 from counterfoil.ledger.startup import signed_frontier
 
 BATCH: Final = 2_000  # records of one round: some tenths of a second at most
-KEPT_SECONDS: Final = 1.0  # an older checkpoint is kept about this often
 
 _HEAD = "SELECT xid::text, id, seq FROM head FOR UPDATE SKIP LOCKED"
 # Everything below the snapshot's xmin has ended. A transaction that is at work holds back
@@ -134,8 +133,7 @@ class Integrator:
             raise LedgerCorrupt(f"{event_id}: the leaf cannot be read") from error
         if named != (log.key.name, tenant, event_id, decision_id):
             raise LedgerCorrupt(f"{event_id}: the record's columns are not its leaf's")
-        valid = signature[:KEY_ID_BYTES] == log.key_id
-        if not valid or not self._verify(signature[KEY_ID_BYTES:], message):
+        if not self._verify.receipt(signature, log.key_id, message):
             raise LedgerCorrupt(f"{event_id}: the stored receipt is not that of the leaf")
         index = log.frontier.size
         log.frontier.append(hashed)

@@ -21,6 +21,7 @@ from typing import Final
 
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.database import StorageFailed, StorageUnavailable
+from counterfoil.ledger.exit_codes import EXIT_CONFIG, EXIT_CORRUPT, EXIT_STORAGE
 from counterfoil.ledger.keys import known_prefix, load_receipt_key
 from counterfoil.ledger.postgresql.arguments import add_place, place_from
 from counterfoil.ledger.postgresql.connection import FENCE_MS, Connection, Rows, connect, translated
@@ -28,7 +29,6 @@ from counterfoil.ledger.postgresql.integration import BATCH, Integrator
 from counterfoil.ledger.postgresql.setup import prepare
 from counterfoil.ledger.startup import load_logs
 
-EXIT_CORRUPT, EXIT_STORAGE, EXIT_CONFIG = 65, 74, 78  # sysexits.h
 IDLE_SECONDS: Final = 0.05  # how long a lone record waits for its number
 LOSER_SECONDS: Final = 0.25  # another one is at work
 DOWN_SECONDS: Final = 0.5  # no server
