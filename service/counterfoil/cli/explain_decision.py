@@ -31,9 +31,9 @@ from counterfoil.core.model import (
     JsonValue,
     Subject,
 )
-from counterfoil.core.run_record import OPENED
 from counterfoil.errors import RequestError
 from counterfoil.flows.explain import Explained
+from counterfoil.flows.prompts import recorded_prompt
 from counterfoil.ledger import states
 from counterfoil.ledger.reader import Reader
 from counterfoil.ports import StoredEvent
@@ -155,10 +155,11 @@ def _recorded(reader: Reader, tenant: str, event: StoredEvent) -> Recorded:
     if not request or not about:
         raise RequestError("the person was erased, and with them what they asked")
     context = members(request.get("context"))
-    prompt, of_run = event.payload.get("prompt"), False
+    stated = event.payload.get("prompt")
+    prompt, of_run = None if stated is None else stated.decode(), False
     run, digest = about.get("run"), about.get("prompt_digest")
     if prompt is None and isinstance(run, str) and digest is not None:
-        prompt, of_run = _prompt_of_run(reader, tenant, run), True
+        prompt, of_run = recorded_prompt(reader.trail(tenant, run)), True
     return Recorded(
         decision_id=str(event.decision_id),
         time=event.time,
@@ -168,7 +169,7 @@ def _recorded(reader: Reader, tenant: str, event: StoredEvent) -> Recorded:
             action_name=str(request.get("action")),
             arguments=members(said.get("arguments")),
             context=Context(
-                prompt=None if prompt is None else prompt.decode(),
+                prompt=prompt,
                 task=_text(context.get("task")),
                 agent=members(context.get("agent")) or None,
                 call_id=_text(context.get("call_id")),
@@ -202,17 +203,6 @@ def _caller(tenant: str, about: JsonObject) -> Caller:
         prompt_digest=_text(about.get("prompt_digest")),
         # As if the credential were fresh: that it ended since then is no fault of the action.
         expires_at=SystemClock().now() + _LIFETIME_SECONDS,
-    )
-
-
-def _prompt_of_run(reader: Reader, tenant: str, run: str) -> bytes | None:
-    return next(
-        (
-            event.payload["prompt"]
-            for event in reader.trail(tenant, run)
-            if event.kind == OPENED and "prompt" in event.payload
-        ),
-        None,
     )
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from counterfoil.core.canonical import digest
 from counterfoil.core.model import AuthorizationRequest, Caller
 from counterfoil.core.run_record import OPENED
 from counterfoil.errors import LedgerCorrupt
-from counterfoil.ports import Ledger
+from counterfoil.ports import Ledger, StoredEvent
 
 MAX_REMEMBERED_CHARACTERS = 4_000_000
 """Of prompts in one worker; a prompt has 65,536 at most."""
@@ -67,7 +67,12 @@ class RunPrompts:
         return prompt
 
     def _read(self, tenant: str, run_id: str) -> str | None:
-        for event in self._ledger.trail(tenant, run_id):
-            if event.kind == OPENED and "prompt" in event.payload:
-                return event.payload["prompt"].decode()
-        return None
+        return recorded_prompt(self._ledger.trail(tenant, run_id))
+
+
+def recorded_prompt(events: Iterable[StoredEvent]) -> str | None:
+    """The prompt that a run was opened with, out of its trail; None where it was without one."""
+    for event in events:
+        if event.kind == OPENED and "prompt" in event.payload:
+            return event.payload["prompt"].decode()
+    return None
