@@ -10,6 +10,7 @@ from pathlib import Path
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.text import shown
 from counterfoil.config_ledger import PostgresqlPlace
+from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.ledger.keys import VERIFIER_KEY, load_master, read_verifier_key
 from counterfoil.ledger.proof_file import ProofFile, check_proof
 from counterfoil.ledger.prove import Record, Unknown, proof_of, record_of, with_opened
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         names = [name for name in args.open.split(",") if name]
         if names:
             master = Master(load_master(keys, create=False))
-            proof = _opened(proof, record, names, Reader(source, master, lambda: key), keys)
+            proof = _opened(proof, record, names, Reader(source, master, lambda: key), key)
     except Unknown as error:
         print(f"counterfoil prove: {shown(str(error))}", file=sys.stderr)
         return EXIT_FINDING
@@ -77,9 +78,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _opened(
-    proof: ProofFile, record: Record, names: list[str], reader: Reader, keys: Path
+    proof: ProofFile, record: Record, names: list[str], reader: Reader, key: VerifierKey
 ) -> ProofFile:
-    key = read_verifier_key(keys / VERIFIER_KEY)
     leaf = check_proof(proof, key).leaf
     name = leaf["subject_key"]
     return with_opened(proof, record, leaf, names, None if name is None else reader.data_key(name))
