@@ -12,7 +12,7 @@ real reader and the real OPA, or reaches further than what was asked, is not sho
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
@@ -32,13 +32,13 @@ from counterfoil.core.model import (
     JsonValue,
     Operation,
 )
-from counterfoil.core.remedy import Change, narrower, policy_changes
+from counterfoil.core.remedy import Change, narrower, object_at, policy_changes
 from counterfoil.errors import CounterfoilError
 from counterfoil.flows.explain import Explained, ExplainFlow
 from counterfoil.policy.evidence import TRIED, Evidence, PolicyCopy
 
 SECONDS: Final = 5.0
-"""For all trials together; what was not tried by then is not shown."""
+"""After these no more data is tried; commands are bounded by their number alone."""
 _MAX_COMMANDS: Final = 12
 _MAX_POLICIES: Final = 3
 _DATABASE: Final = "database"
@@ -131,11 +131,11 @@ class Asking:
 
     def _texts(self, item: Explained, text: str, evidence: Evidence) -> Iterator[tuple[str, str]]:
         reading = item.case.reading
-        access = _mapping(self.copy.data, "data", "access", self.caller.tenant, _DATABASE)
+        access = object_at(self.copy.data, "data", "access", self.caller.tenant, _DATABASE)
         places = [found.span for found in reading.uncertain]
         places += [reading.operations[i].span for i in _offending(item, evidence)]
         resource = item.case.located.command.resource
-        schemas = _mapping(access, resource.id if resource is not None else "")
+        schemas = object_at(access, resource.id if resource is not None else "")
         yield from held_to_limits(text, reading.operations, access)
         yield from qualified(text, reading.uncertain, sorted(schemas))
         yield from without_statements(text, [place for place in places if place is not None])
@@ -171,23 +171,16 @@ def _offending(item: Explained, evidence: Evidence) -> list[int]:
     operations = item.case.reading.operations
     named = [(reason.details or {}).get("operations") for reason in item.decision.reasons]
     refused: set[int | None] = {i for listed in named for i in _integers(listed)}
-    if any(held.name == "deny" for held in evidence.held):  # then nobody asked for the rest
-        return sorted(i for i in refused if i is not None and i < len(operations))
-    refused |= set(_uncovered(operations, evidence))
-    allowed = {held.operation for held in evidence.held if held.name == "allow"}
-    refused |= {held.operation for held in evidence.held if held.name == "needs_approval"} - allowed
+    if not any(held.name == "deny" for held in evidence.held):  # else nobody asked for the rest
+        allowed = {held.operation for held in evidence.held if held.name == "allow"}
+        asking = {held.operation for held in evidence.held if held.name == "needs_approval"}
+        refused |= {*_uncovered(operations, evidence), *(asking - allowed)}
     return sorted(i for i in refused if i is not None and i < len(operations))
 
 
 def _integers(value: JsonValue) -> Iterable[int]:
     listed = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
     return [item for item in listed if isinstance(item, int)]
-
-
-def _mapping(value: JsonValue, *path: str) -> Mapping[str, JsonValue]:
-    for part in path:
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
 
 
 def _size(before: str, after: str) -> int:

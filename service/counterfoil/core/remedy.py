@@ -83,7 +83,7 @@ def policy_changes(
         caller: whose roles count.
         data: the policy's base data.
     """
-    access = _at(data, "data", "access", caller.tenant)
+    access = object_at(data, "data", "access", caller.tenant)
     holders = _roles(access, caller)
     paths = [_path(operations[i]) for i in uncovered]
     known = [path for path in paths if path is not None]
@@ -91,7 +91,7 @@ def policy_changes(
         return
     base = ("data", "access", caller.tenant)
     needed = [(operations[i], path) for i, path in zip(uncovered, known, strict=True)]
-    if any(_limited(_at(access, *path), operation) for operation, path in needed):
+    if any(_limited(object_at(access, *path), operation) for operation, path in needed):
         return
     for roles, about in holders:
         added = _added(roles, needed, access)
@@ -122,7 +122,7 @@ def _added(
     found: list[Setting] = []
     for operation, path in needed:
         for role in roles:
-            widened = _widened(_at(access, *path).get(role), operation)
+            widened = _widened(object_at(access, *path).get(role), operation)
             if widened is None:
                 return None
             settings = [Setting((*path, role, *item.path), item.value) for item in widened]
@@ -185,22 +185,22 @@ def _roles(
     access: Mapping[str, JsonValue], caller: Caller
 ) -> list[tuple[tuple[str, ...], tuple[Setting, ...]]]:
     """Roles to give rights to, best first: one that both hold, one of each, a new one."""
-    if caller.actor is None or not caller.subject.groups:
+    actor = caller.actor
+    if actor is None or not caller.subject.groups:
         return []
-    roles = _at(access, "roles")
+    roles = object_at(access, "roles")
     groups = set(caller.subject.groups)
-    persons = [name for name in sorted(roles) if groups & _given(_at(roles, name, "groups"))]
-    agents = [name for name in sorted(roles) if _holds(_at(roles, name, "agents"), caller.actor)]
-    if caller.actor.ceiling is not None:
-        agents = [name for name in agents if name in caller.actor.ceiling]
+    persons = [name for name in sorted(roles) if groups & _given(object_at(roles, name, "groups"))]
+    agents = [name for name in sorted(roles) if _holds(object_at(roles, name, "agents"), actor)]
+    if actor.ceiling is not None:
+        agents = [name for name in agents if name in actor.ceiling]
     both = [name for name in persons if name in agents]
     if both:
         return [((name,), ()) for name in sorted(both, key=lambda name: _reach(access, name))]
     if persons and agents:
         return [((persons[0], agents[0]), ())]
-    if caller.actor.ceiling is not None:  # its registration would have to name the role too
+    if actor.ceiling is not None:  # its registration would have to name the role too
         return []
-    actor = caller.actor
     agents_of = dict.fromkeys((actor.sub, *actor.via), True)
     base = ("data", "access", caller.tenant, "roles", NEW_ROLE)
     group = min(groups)
@@ -210,11 +210,11 @@ def _roles(
 
 def _reach(access: Mapping[str, JsonValue], role: str) -> tuple[bool, int, str]:
     """Orders roles: those that databases know already, then those that fewest hold."""
-    agents = _at(access, "roles", role, "agents")
-    holders = len(_at(access, "roles", role, "groups")) + sum(
+    agents = object_at(access, "roles", role, "agents")
+    holders = len(object_at(access, "roles", role, "groups")) + sum(
         len(_mapping(names)) for names in agents.values()
     )
-    return not _mentions(_at(access, "database"), role), holders, role
+    return not _mentions(object_at(access, "database"), role), holders, role
 
 
 def _mentions(value: JsonValue, name: str) -> bool:
@@ -224,7 +224,7 @@ def _mentions(value: JsonValue, name: str) -> bool:
 
 
 def _holds(agents: Mapping[str, JsonValue], actor: Actor) -> bool:
-    known = _given(_at(agents, actor.issuer))
+    known = _given(object_at(agents, actor.issuer))
     return {actor.sub, *actor.via} <= known
 
 
@@ -232,7 +232,8 @@ def _given(value: Mapping[str, JsonValue]) -> set[str]:
     return {name for name, held in value.items() if held is True}
 
 
-def _at(value: JsonValue, *path: str) -> Mapping[str, JsonValue]:
+def object_at(value: JsonValue, *path: str) -> Mapping[str, JsonValue]:
+    """The object at a path; an empty one where there is none."""
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else None
     return _mapping(value)

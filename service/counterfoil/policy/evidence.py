@@ -16,7 +16,7 @@ import orjson
 
 from counterfoil.core.model import JsonObject, JsonValue
 from counterfoil.core.remedy import Setting, with_settings
-from counterfoil.policy.bundle import MANIFEST, read_bundle
+from counterfoil.policy.bundle import read_bundle
 from counterfoil.policy.tools import Node, OpaTool
 from counterfoil.policy.traced_names import DataPath
 from counterfoil.policy.tracing import Held, Missed, read_trace
@@ -124,8 +124,7 @@ def _documents(files: Mapping[str, bytes]) -> Iterator[tuple[tuple[str, ...], Js
 
 def _changed(files: Mapping[str, bytes], settings: Sequence[Setting]) -> dict[str, bytes]:
     """The files with each setting in the deepest `data.json` that has its place."""
-    changed = {name: data for name, data in files.items() if name != MANIFEST}
-    changed[MANIFEST] = files[MANIFEST]
+    changed = dict(files)
     for setting in settings:
         homes = [
             folder for folder, _ in _documents(changed) if setting.path[: len(folder)] == folder
