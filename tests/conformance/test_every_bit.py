@@ -88,6 +88,15 @@ def test_every_flipped_bit_of_the_public_key_is_found(sample: Sample) -> None:
     assert verify_ledger(sample.path, read_verifier_key(path)).findings == []  # control
 
 
+@pytest.mark.parametrize("kind", ["BLOB", "INTEGER"])
+def test_a_table_definition_that_is_no_text_is_found(sample: Sample, kind: str) -> None:
+    sample.edit(
+        ("PRAGMA writable_schema = ON",),
+        (f"UPDATE sqlite_schema SET sql = CAST(sql AS {kind}) WHERE type = 'index' AND sql <> ''",),  # noqa: S608
+    )
+    assert sample.verify().found
+
+
 def test_no_bit_of_a_stored_table_definition_can_hide(sample: Sample) -> None:
     """The schema's own text: a view or trigger in disguise would be read instead of the rows."""
     data = bytearray(sample.path.read_bytes())

@@ -119,7 +119,10 @@ def version_of(db: Database) -> int:
         LedgerCorrupt: its tables or its own count are those of no version.
     """
     rows = db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    tables = sorted(row[0] for row in rows)
+    # A damaged or edited schema holds other types, which neither sort nor begin with a text.
+    tables = sorted(row[0] for row in rows if isinstance(row[0], str))
+    if len(tables) != len(rows):
+        raise LedgerCorrupt("the definition of a table is no text")
     steps: list[tuple[object, ...]] = []
     if any(text.startswith("CREATE TABLE migrations ") for text in tables):
         steps = db.execute("SELECT version, name FROM migrations ORDER BY version").fetchall()
