@@ -260,11 +260,8 @@ def make_service(folder: Path, run_directory: Path, **overrides: object) -> Serv
 
 
 @contextmanager
-def running_service(folder: Path, **overrides: object) -> Iterator[Service]:
-    """Start the real service with its own folders and ports; stop it, and leave no process."""
-    # The sockets' path must stay below 108 bytes, which pytest's folders do not.
-    run_directory = Path(tempfile.mkdtemp(prefix="cf-"))
-    service = make_service(folder, run_directory, **overrides)
+def running(service: Service) -> Iterator[Service]:
+    """Start it; at the end stop it, leave no process, and remove its sockets' folder."""
     try:
         service.start()
         yield service
@@ -276,4 +273,13 @@ def running_service(folder: Path, **overrides: object) -> Iterator[Service]:
             except subprocess.TimeoutExpired:
                 service.process.kill()
                 service.process.wait()
-        shutil.rmtree(run_directory, ignore_errors=True)
+        shutil.rmtree(service.run_directory, ignore_errors=True)
+
+
+@contextmanager
+def running_service(folder: Path, **overrides: object) -> Iterator[Service]:
+    """Start the real service with its own folders and ports; stop it, and leave no process."""
+    # The sockets' path must stay below 108 bytes, which pytest's folders do not.
+    run_directory = Path(tempfile.mkdtemp(prefix="cf-"))
+    with running(make_service(folder, run_directory, **overrides)) as service:
+        yield service

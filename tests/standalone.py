@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +10,7 @@ from pathlib import Path
 from counterfoil.keys import ensure_delegation_key, ensure_grant_key
 from counterfoil.ledger.keys import load_master, load_receipt_key
 from counterfoil.resources import packaged
-from service import PROGRAM, Service, make_service
+from service import PROGRAM, Service, make_service, running
 
 _SHARED = """
 [grant]
@@ -50,15 +48,5 @@ def standalone_service(
     config = folder / "counterfoil.toml"
     config.write_text(more(url) + _SHARED.format(url=url, bundle=bundle or packaged("rego")))
     service.command = (*PROGRAM, "serve", "--config", str(config))
-    try:
-        service.start()
+    with running(service):
         yield service
-    finally:
-        if service.process.poll() is None:
-            service.process.terminate()
-            try:
-                service.process.wait(20)
-            except subprocess.TimeoutExpired:
-                service.process.kill()
-                service.process.wait()
-        shutil.rmtree(run_directory, ignore_errors=True)

