@@ -197,7 +197,10 @@ def test_with_both_silent_the_answer_is_still_bounded(frail: Service) -> None:
     _recovers(frail)
     with _stopped(frail, "opa"), _stopped(frail, "ledger"):
         answer = _in_time(frail, sql_request(CREATE), frail.token())
-        assert_problem(answer, 503, "policy.timeout")
+        # A writer that is stopped while it empties the WAL holds readers off too, and then
+        # nobody knows what is revoked: the ledger is the first to be missed.
+        assert answer.body["code"] in {"policy.timeout", "ledger.unavailable"}, answer.body
+        assert_problem(answer, 503, answer.body["code"])
     _recovers(frail)
 
 
