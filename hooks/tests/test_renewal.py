@@ -76,6 +76,18 @@ async def test_a_token_that_lives_long_enough_waits_for_nothing(
     assert pauses.taken == []
 
 
+async def test_a_token_that_could_end_on_its_way_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moment = int(NOW)
+    monkeypatch.setattr(credentials, "_now", lambda: float(moment))
+    for left, waits in ((0, True), (1, True), (4, True), (5, True), (6, False)):
+        tokens = iter([delegation(exp=moment + left), FRESH])
+        pauses = paused(monkeypatch, Pauses())
+        await TokenBook(lambda tokens=tokens: next(tokens)).token(None)
+        assert bool(pauses.taken) is waits, left
+
+
 async def test_an_old_token_is_sent_after_a_bounded_wait_for_the_services_clock_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -20,11 +20,13 @@ def provider() -> Iterator[Provider]:
         yield running
 
 
-def explain(folder: Path, provider: Provider, token: str, *more: str) -> tuple[int, str]:
+def explain(
+    folder: Path, provider: Provider, token: str, *more: str, beside: str = ""
+) -> tuple[int, str]:
     config = folder / "counterfoil.toml"
     config.write_text(
         f'[[identity.oidc]]\nissuer = "{provider.url}"\naudience = "counterfoil"\n'
-        'login_client_id = "login"\n'
+        f'login_client_id = "login"\n{beside}'
     )
     command = (*PROGRAM, "explain", "token", "-", "--config", str(config), *more)
     done = subprocess.run(
@@ -74,6 +76,19 @@ def test_unknown_issuer_and_rubbish_are_explained_too(tmp_path: Path, provider: 
     code, text = explain(tmp_path, provider, "rubbish")
     assert (code, "1 form" in lines(text, "FAIL")[0]) == (1, True)
     assert len(lines(text, "not reached")) == 20
+
+
+def test_only_the_provider_that_the_token_names_is_asked(
+    tmp_path: Path, provider: Provider
+) -> None:
+    with running_provider() as other:
+        beside = f'[[identity.oidc]]\nissuer = "{other.url}"\naudience = "counterfoil"\n'
+        assert explain(tmp_path, provider, provider.token(), beside=beside)[0] == 0
+        assert other.requests == []
+        # Nor anybody for a token that none of them signed.
+        asked = len(provider.requests)
+        explain(tmp_path, provider, provider.token(iss="https://x.example"), beside=beside)
+        assert (other.requests, len(provider.requests)) == ([], asked)
 
 
 def test_provider_that_gives_no_keys_is_rule_10_with_its_reason(

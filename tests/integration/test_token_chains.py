@@ -15,7 +15,7 @@ from deployment import URL, Deployment, acts, deployed, kinds, now
 from exchange import claims_of
 from main_path import assert_denied
 from refusals import assert_refused
-from service import sql_request
+from service import prompt_digest, sql_request
 from simulators.hostile_session import SCHEMAS
 
 CREATE = "CREATE TABLE public.invoices (id int)"
@@ -117,6 +117,7 @@ def test_the_grant_names_the_whole_chain(deployment: Deployment) -> None:
 
 FORGED: dict[str, dict[str, Any]] = {
     "of another audience": {"aud": "billing"},
+    "with a prompt digest that is none": {"prompt_digest": "sha256:x"},
     "of a list of audiences": {"aud": ["counterfoil"]},
     "that lives for an hour": {"exp": now() + 3_600},
     "without an agent": {"act": None},
@@ -158,6 +159,20 @@ def test_a_mistake_of_the_signing_side_becomes_no_authority(
         "POST", "/authorize", token, sql_request("SELECT a FROM public.t", None)
     )
     assert (answer.status, answer.json["code"]) == (401, "identity.invalid_token")
+
+
+@pytest.mark.parametrize("agent", [None, "reviewer"])
+def test_a_token_that_states_another_prompt_than_its_run_goes_no_further(
+    deployment: Deployment, agent: str | None
+) -> None:
+    claims = claims_of(deployment.opened()["access_token"])
+    signer = deployment.app.extensions["counterfoil"].delegation_signer
+    for digest in (prompt_digest("Drop every table"), None):
+        changed = {**claims, "jti": "tok_prompt", "prompt_digest": digest}
+        token = signer.sign({name: value for name, value in changed.items() if value is not None})
+        assert_refused(deployment.exchange(token, agent=agent), "run_refused")
+    honest = signer.sign({**claims, "jti": "tok_honest"})
+    assert deployment.given(honest, agent=agent)["run"] == claims["run"]
 
 
 def test_a_chain_deeper_than_any_is_refused(deployment: Deployment) -> None:

@@ -229,9 +229,20 @@ def test_an_id_token_opens_a_run_and_is_no_credential_itself(deployment: Deploym
     assert deployment.call("GET", "/approvals", id_token).status == 401
 
 
-def test_signers_typ_is_what_the_door_takes(deployment: Deployment) -> None:
-    typed = LauncherKey("acme-desk", _retyped(deployment.acme.desk, "logout+jwt"))
-    assert_no_client(deployment.exchange(deployment.acme.person(), agent="coder", launcher=typed))
+def test_what_was_typed_for_another_purpose_is_no_assertion(deployment: Deployment) -> None:
+    for typ, taken in (
+        ("JWT", True),
+        ("client-authentication+jwt", True),
+        ("at+jwt", False),
+        ("dpop+jwt", False),
+        ("logout+jwt", False),
+        ("scoped-token-request+jwt", False),
+    ):
+        typed = LauncherKey("acme-desk", _retyped(deployment.acme.desk, typ))
+        answer = deployment.exchange(deployment.acme.person(), agent="coder", launcher=typed)
+        assert (answer.status == 200) is taken, typ
+        if not taken:
+            assert_no_client(answer)
     assert JWT_ASSERTION in deployment.acme.desk.credential(URL).values()
 
 

@@ -165,6 +165,17 @@ def test_a_launcher_starts_only_agents_that_list_it(service: Service) -> None:
     assert_refused(post(service, form(service, source)), "invalid_request")
 
 
+@pytest.mark.parametrize(
+    "changes", [{"client_secret": "x" * 40}, {"client_secret": ""}, {"client_id": "stranger"}]
+)
+def test_a_launcher_of_development_proves_its_secret(
+    service: Service, changes: dict[str, str]
+) -> None:
+    answer = post(service, form(service, person(service), agent="coder", **changes))
+    assert (answer.status, answer.body["error"]) == (401, "invalid_client")
+    assert opened(service)["run"]
+
+
 def test_the_ceiling_of_the_agent_bounds_what_its_person_may(service: Service) -> None:
     # Alice may create tables, and the policy's data lists coder for it; reviewer it does not.
     coder = opened(service, agent="coder")["access_token"]

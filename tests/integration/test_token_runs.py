@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from counterfoil.core.revocation import LOGOUT_SECONDS
 from deployment import URL, Deployment, acts, deployed, kinds, now
 from exchange import claims_of
 from main_path import leaves
@@ -48,6 +49,19 @@ def test_renewal_never_passes_the_source(deployment: Deployment) -> None:
     for _ in range(3):
         token = deployment.given(token)["access_token"]
         assert claims_of(token)["exp"] == ends
+
+
+def test_a_source_older_than_logouts_are_remembered_opens_and_continues_nothing(
+    deployment: Deployment,
+) -> None:
+    run = deployment.opened()["run"]
+    for age, taken in ((LOGOUT_SECONDS - 60, True), (LOGOUT_SECONDS + 60, False)):
+        source = deployment.acme.person(iat=now() - age)
+        for how in ({"agent": "coder"}, {"run": run}):
+            answer = deployment.exchange(source, **how)
+            assert (answer.status == 200) is taken
+            if not taken:
+                assert_refused(answer, "subject_token_refused")
 
 
 def test_a_fresh_token_of_the_provider_lets_the_run_go_on(deployment: Deployment) -> None:

@@ -80,6 +80,17 @@ def test_an_entry_that_cannot_be_meant_stops_the_start(
     assert refusal.pointer == pointer or (not pointer and refusal.detail.count("coder") == 2)
 
 
+def test_a_launcher_of_development_has_a_key_or_a_secret(tmp_path: Path) -> None:
+    path = tmp_path / "counterfoil.toml"
+    secret = LAUNCHER.replace('jwks_file = "desk.json"', 'secret_file = "desk.secret"')
+    for good in (LAUNCHER, secret):
+        path.write_text(good)
+        load_config(path, {}, dev=True)
+    path.write_text(LAUNCHER + 'secret_file = "desk.secret"\n')
+    with pytest.raises(ConfigError, match="needs keys"):
+        load_config(path, {}, dev=True)
+
+
 def test_two_tenants_may_each_have_an_agent_of_one_name(tmp_path: Path) -> None:
     theirs = LAUNCHER.replace("desk", "theirs") + 'tenant = "b"\n'
     agent = AGENT.replace("desk", "theirs") + 'tenant = "b"\n'

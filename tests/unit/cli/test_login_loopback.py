@@ -77,6 +77,9 @@ def test_it_listens_on_this_machine_alone_and_only_while_it_waits() -> None:
         assert loopback.redirect_uri == f"http://127.0.0.1:{port}/"
         with pytest.raises(LoginFailed, match="taken"), listening(port, STATE):
             pass
+        # Another address of this machine: what is bound to every address answers there too.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port))
     with pytest.raises(ConnectionRefusedError):
         visit(loopback, good())
 

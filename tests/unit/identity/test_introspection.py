@@ -23,7 +23,7 @@ from counterfoil.errors import (
     InvalidSignature,
     Rule,
 )
-from counterfoil.identity import introspection
+from counterfoil.identity import introspection, providers
 from counterfoil.identity.credentials import Verifier, check_key_files
 from fetching import configured, fetching, now
 from simulators import provider as faults
@@ -203,6 +203,16 @@ def test_late_provider_keeps_a_request_waiting_within_the_bound(
         verifier.verify(TOKEN, now=now())
 
 
+def test_tokens_beyond_the_bound_are_refused_at_once_and_asked_for_nowhere(
+    verifier: Verifier, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert verifier.verify(TOKEN, now=now()).subject.sub == "alice"
+    monkeypatch.setattr(providers, "MAX_ASKING", 0)
+    with pytest.raises(IdentityUnavailable):
+        verifier.verify(TOKEN + "2", now=now())
+    assert provider.asked(INTROSPECT) == 1
+
+
 def test_word_is_remembered_shortly_and_never_beyond_exp(
     verifier: Verifier, provider: Provider
 ) -> None:
@@ -247,6 +257,10 @@ def test_half_a_client_and_a_second_provider_stop_the_start(
         with pytest.raises(ConfigError):
             configured(folder, provider, extra)
     both = 'introspection_client_id = "c"\nintrospection_secret_file = "secret"\n'
+    for uri in ("http://i.example/i", "https://u@i.example/i", "https://i.example/i#a"):
+        with pytest.raises(ConfigError, match="cannot be called"):
+            configured(folder, provider, f'{both}introspection_uri = "{uri}"\n')
+    configured(folder, provider, f'{both}introspection_uri = "https://i.example/i"\n')
     second = '[[identity.oidc]]\nissuer = "https://i.example"\naudience = "a"\n'
     with pytest.raises(ConfigError, match="another entry"):
         configured(folder, provider, both + second + both)
