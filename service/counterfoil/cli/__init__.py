@@ -36,6 +36,7 @@ _COMMANDS: dict[str, str] = {
     "explain": "say what would be decided about an action, and why; records nothing",
     "resource": "take a snapshot of a resource, or find what everybody may do there",
     "revoke": "end a person's, an agent's, a run's or a token's rights, at once",
+    "export": "write records into a file that anybody can check",
     "tail": "watch decisions, approvals and outcomes as they are recorded",
     "trail": "show the whole story of one job, or what observe mode let run",
     "anchor": "write the signed checkpoints of all logs as one small file to keep elsewhere",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
+from counterfoil.cli.verify_export import is_export, verify_export_file
 from counterfoil.cli.verify_proof import is_proof, verify_proof_file
 from counterfoil.cli.verify_resume import Resume
 from counterfoil.cli.verify_text import print_report, report_json
@@ -44,11 +45,14 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
         help="check a ledger, trusting nothing but its public key",
         description="Check every record, signature and checkpoint of a ledger, the stories that"
         " its records tell, and whether it still holds what held checkpoints and receipts say. Or"
-        " check one file of `counterfoil prove`. Reads only.",
+        " check one file of `counterfoil prove`, or an export by its manifest. Reads only.",
         epilog="exit codes: 0 whole, 1 a finding, 2 usage, 78 configuration",
     )
     parser.add_argument(
-        "file", nargs="?", metavar="FILE", help="a ledger, or a proof; default: the configuration's"
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="a ledger, a proof or a manifest; default: the configuration's",
     )
     parser.add_argument("--ledger", metavar="URL|FILE", help="the same, by name")
     parser.add_argument("--key", type=Path, metavar="FILE", help="receipt.pub of this ledger")
@@ -110,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
     ledger, key_file = _places(args)
     try:
         key = read_verifier_key(key_file)
+        if isinstance(ledger, Path) and is_export(ledger):
+            return verify_export_file(ledger, key, as_json=args.json)
         if isinstance(ledger, Path) and is_proof(ledger):
             return verify_proof_file(ledger, key, as_json=args.json)
         return _verify(args, ledger, key, key_file)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.case import caller_json
+from counterfoil.core.export_manifest import EXPORTED
 from counterfoil.core.model import Caller, JsonObject
 from counterfoil.ports import Event
 
 READ = "record_read"
+_NAMED = ("format", "opened", "first", "size", "records", "about")
 
 
 def record_read(
@@ -47,5 +49,31 @@ def record_read(
         payload={
             "reader": canonical_bytes(caller_json(caller)),
             "query": canonical_bytes(query),
+        },
+    )
+
+
+def exported(
+    caller: Caller, *, manifest: JsonObject, digest: str, event_id: str, now: float
+) -> Event:
+    """An export was made. The receipt over this leaf is the manifest's signature.
+
+    Args:
+        caller: who asked.
+        manifest: what it says of itself.
+        digest: `export_manifest.manifest_digest` of it.
+        event_id: a fresh id.
+        now: seconds since the epoch.
+    """
+    return Event(
+        kind=EXPORTED,
+        event_id=event_id,
+        time=now,
+        tenant=caller.tenant,
+        subject=(caller.subject.issuer, caller.subject.sub),
+        plain={"manifest": digest, **{name: manifest[name] for name in _NAMED}},
+        payload={
+            "reader": canonical_bytes(caller_json(caller)),
+            "query": canonical_bytes(manifest["filters"]),
         },
     )

@@ -99,6 +99,7 @@ class LedgerClient:
         stopped = StoppedTenants(stops_beside(place, keys_directory))
         self.receipts = ReceiptWatch(self._reader.leaf, self._receipt_key, stopped)
         self.slices = Slices(self._reader, self._master)
+        self.reader = self._reader
         self._name: VerifierKey | None = None  # the ledger's prefix and public key
         self._waiting = 0
         self._lock = threading.Lock()  # owns `_waiting`

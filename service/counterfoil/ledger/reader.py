@@ -15,11 +15,11 @@ from time import sleep
 import orjson
 
 from counterfoil.core.canonical import b64url
-from counterfoil.core.checkpoint import KEY_ID_BYTES, VerifierKey
+from counterfoil.core.checkpoint import KEY_ID_BYTES, VerifierKey, log_origin
 from counterfoil.core.entry import receipt_message
 from counterfoil.core.model import JsonObject, Receipt
 from counterfoil.core.tree import leaf_hash
-from counterfoil.errors import LedgerCorrupt
+from counterfoil.errors import LedgerCorrupt, LedgerUnavailable
 from counterfoil.ledger.fields import DataKey
 from counterfoil.ledger.keys import Verifier
 from counterfoil.ledger.port import Source
@@ -206,6 +206,27 @@ class Reader:
             LedgerUnavailable: as `rows`.
         """
         return self._query(self._source.leaf, (event_id,))
+
+    def leaf_of(self, event_id: str) -> bytes:
+        """The exact bytes of a committed record.
+
+        Raises:
+            LedgerUnavailable: not there, or the ledger cannot be read.
+        """
+        match self.leaf(event_id):
+            case [(bytes(leaf),)]:
+                return leaf
+            case _:
+                raise LedgerUnavailable(f"{event_id} cannot be read back yet")
+
+    def log_key(self, tenant: str) -> VerifierKey:
+        """The public key under the name of a tenant's log.
+
+        Raises:
+            LedgerUnavailable: the key cannot be asked for.
+        """
+        key = self._receipt_key()
+        return key.named(log_origin(key.name, tenant))
 
     def version(self) -> tuple[object, ...]:
         """Differs from an earlier one after any commit: cheap enough to ask often.

@@ -1,0 +1,42 @@
+"""Every record of a ledger goes out, in each of the formats that whole ledgers are exported in.
+
+`tests/export_once.py` does it in a process of its own and prints time and memory, for ledgers
+of any size (`many_records.kept_ledger`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evidence import ROOT
+from many_records import Many, ledger_of
+
+_MEASURE = ROOT / "tests" / "export_once.py"
+
+
+def measured(many: Many, form: str, output: Path, *, opened: bool) -> dict[str, float]:
+    """One export in a process of its own."""
+    flags = ["open"] if opened else []
+    done = subprocess.run(
+        [sys.executable, str(_MEASURE), str(many.folder), form, str(output), *flags],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'service'}"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    output.unlink()
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_every_record_goes_out(tmp_path: Path, form: str, opened: bool) -> None:  # noqa: FBT001
+    many = ledger_of(tmp_path / "ledger", 3_000)
+    assert measured(many, form, tmp_path / "out", opened=opened)["records"] == 3_000
