@@ -13,6 +13,7 @@ from importlib.metadata import version
 from flask import Blueprint
 
 from counterfoil.app_identity import identity_endpoints
+from counterfoil.app_reading import reading_flows
 from counterfoil.catalogues.store import CatalogueStore
 from counterfoil.config import Config
 from counterfoil.core.actions.contract import DIALECTS
@@ -28,8 +29,6 @@ from counterfoil.flows.callers import LiveCallers
 from counterfoil.flows.evidence import EvidenceFlow
 from counterfoil.flows.outcome import OutcomeFlow
 from counterfoil.flows.prompts import RunPrompts
-from counterfoil.flows.search import SearchFlow
-from counterfoil.flows.trail import TrailFlow
 from counterfoil.http.approvals import approvals_blueprint
 from counterfoil.http.authorize import authorize_blueprint
 from counterfoil.http.credentials import Credentials
@@ -132,7 +131,13 @@ def create_app(config: Config) -> LeanFlask:
         ledger=adapters.ledger,
         ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
     )
-    trail = TrailFlow(clock=adapters.clock, identity=adapters.identity, ledger=adapters.ledger)
+    trail, search = reading_flows(
+        clock=adapters.clock,
+        ids=adapters.ids,
+        identity=adapters.identity,
+        ledger=adapters.ledger,
+        ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
+    )
     limit = config.server.max_body_bytes
     credentials = Credentials(config.grant.issuer, by_host=config.development)
     app.register_blueprint(
@@ -143,7 +148,7 @@ def create_app(config: Config) -> LeanFlask:
     app.register_blueprint(
         decisions_blueprint(
             trail=trail,
-            search=_search(config, adapters),
+            search=search,
             outcome=outcome,
             credentials=credentials,
             max_body_bytes=limit,
@@ -244,17 +249,6 @@ def _evidence(config: Config, adapters: Adapters) -> EvidenceFlow:
         identity=adapters.identity,
         evidence=adapters.ledger.evidence,
         public_hashes=config.ledger.public_hashes,
-    )
-
-
-def _search(config: Config, adapters: Adapters) -> SearchFlow:
-    return SearchFlow(
-        clock=adapters.clock,
-        ids=adapters.ids,
-        identity=adapters.identity,
-        ledger=adapters.ledger,
-        searches=adapters.ledger.slices,
-        ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
     )
 
 

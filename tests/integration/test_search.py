@@ -192,6 +192,28 @@ def test_who_searched_and_what_was_shown_is_recorded_before_the_answer(world: Wo
     assert b"alice" not in b"".join(event.payload.values())
 
 
+def test_a_person_who_reads_a_decision_is_recorded_and_its_agent_is_not(world: World) -> None:
+    slices = world.deployment.app.extensions["counterfoil"].ledger.slices
+    path = f"/decisions/{world.alice['ids'][0]}"
+
+    def last() -> Any:
+        (event,) = slices.backwards("acme", before=None, most=1, choose=lambda _: True).events
+        return event
+
+    before = last().index
+    assert world.deployment.call("GET", path, world.alice["token"]).status == 200
+    assert world.deployment.call("GET", path, world.tenant.person("bert")).status == 404
+    assert last().index == before
+    for reader in ("alice", "carol"):
+        token = world.tenant.person(reader, ["compliance"] if reader == "carol" else [])
+        trail = world.deployment.call("GET", path, token).json["events"]
+        assert "record_read" not in {event["event"] for event in trail}
+        event = last()
+        assert (event.kind, event.plain["via"]) == ("record_read", "trail")
+        assert event.plain["decisions"] == [world.alice["ids"][0]]
+        assert f'"{reader}"'.encode() in event.payload["reader"]
+
+
 def test_a_search_that_cannot_be_recorded_shows_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,5 +222,8 @@ def test_a_search_that_cannot_be_recorded_shows_nothing(
     assert world.ask().status == 200  # control
     channel.close()
     monkeypatch.setattr(channel, "_path", str(world.deployment.folder / "nowhere"))
-    answer = world.ask()
-    assert (answer.status, answer.json["code"]) == (503, "ledger.unavailable")
+    for answer in (
+        world.ask(),
+        world.deployment.call("GET", f"/decisions/{world.alice['ids'][0]}", world.auditor),
+    ):
+        assert (answer.status, answer.json["code"]) == (503, "ledger.unavailable")

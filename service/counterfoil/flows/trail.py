@@ -1,4 +1,8 @@
-"""The whole story of one decision, for those who may read it."""
+"""The whole story of one decision, for those who may read it.
+
+That a person read it is recorded before the answer leaves. An agent reads what it said and
+was told itself, and leaves no record of that.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from counterfoil.core.model import JsonValue
 from counterfoil.core.response import receipt_json
 from counterfoil.errors import NotFound
 from counterfoil.flows.access import may_read
-from counterfoil.ports import Clock, IdentityVerifier, Ledger, Proof, StoredEvent
+from counterfoil.flows.reading_events import record_read
+from counterfoil.ports import Clock, IdentityVerifier, Ids, Ledger, Proof, StoredEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +22,10 @@ class TrailFlow:
     """Reads a decision back, opened."""
 
     clock: Clock
+    ids: Ids
     identity: IdentityVerifier
     ledger: Ledger
+    ledger_timeout_seconds: float
 
     def run(
         self, *, decision_id: str, unverified_token: str | None, proof: Proof | None = None
@@ -28,13 +35,26 @@ class TrailFlow:
         Raises:
             NotFound: no such decision, or not one that this caller may read: the two are
                 not told apart.
-            CounterfoilError: the caller is not known, or the ledger cannot be read.
+            CounterfoilError: the caller is not known, or the ledger cannot be read or, for a
+                person, written.
         """
-        caller = self.identity.verify(unverified_token or "", now=self.clock.now(), proof=proof)
+        now = self.clock.now()
+        caller = self.identity.verify(unverified_token or "", now=now, proof=proof)
         trail = self.ledger.trail(caller.tenant, decision_id)
         opening = next((event for event in trail if event.kind in {"decided", "failed"}), None)
         if opening is None or not may_read(opening, caller):
             raise NotFound
+        if caller.actor is None:
+            event = record_read(
+                caller,
+                via="trail",
+                decisions=[decision_id],
+                query={},
+                event_id=self.ids.new("evt"),
+                now=now,
+            )
+            deadline = self.clock.monotonic() + self.ledger_timeout_seconds
+            self.ledger.append([event], deadline=deadline)
         return {"decision_id": decision_id, "events": [_event_json(event) for event in trail]}
 
 
