@@ -35,8 +35,17 @@ def measured(many: Many, form: str, output: Path, *, opened: bool) -> dict[str, 
     return found
 
 
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
+    return ledger_of(tmp_path_factory.mktemp("many") / "ledger", 1_500)
+
+
 @pytest.mark.parametrize("opened", [False, True])
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])
-def test_every_record_goes_out(tmp_path: Path, form: str, opened: bool) -> None:  # noqa: FBT001
-    many = ledger_of(tmp_path / "ledger", 3_000)
-    assert measured(many, form, tmp_path / "out", opened=opened)["records"] == 3_000
+def test_every_record_goes_out(
+    many: Many,
+    tmp_path: Path,
+    form: str,
+    opened: bool,  # noqa: FBT001
+) -> None:
+    assert measured(many, form, tmp_path / "out", opened=opened)["records"] == 1_500
