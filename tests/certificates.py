@@ -1,10 +1,11 @@
-"""Authorities and server certificates for tests: made on the spot, worth nothing."""
+"""Authorities and certificates for tests: made on the spot, worth nothing."""
 
 from __future__ import annotations
 
 import datetime as dt
 import ipaddress
 import ssl
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,57 @@ class Authority:
         return context
 
 
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What a client shows in TLS: a certificate that its own key has signed."""
+
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @classmethod
+    def make(
+        cls,
+        name: str = "desk",
+        *,
+        key: ec.EllipticCurvePrivateKey | None = None,
+        begins: dt.datetime = _BEGAN,
+        lasts: dt.timedelta = 36_500 * _DAY,
+    ) -> ClientCertificate:
+        """A new one."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        builder = _builder(name, name, key.public_key(), begins=begins, lasts=lasts)
+        return cls(key, builder.sign(key, SHA256()))
+
+    @property
+    def der(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.DER)
+
+    @property
+    def pem(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def header(self) -> str:
+        """As a proxy tells of it (RFC 9440 §2.1)."""
+        return f":{b64encode(self.der).decode()}:"
+
+    def context(self, folder: Path, authority: Authority) -> ssl.SSLContext:
+        """What the client connects with."""
+        file = folder / "client.pem"
+        private = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        file.write_bytes(private + self.pem)
+        context = ssl.create_default_context(cafile=str(authority.file))
+        context.load_cert_chain(file)
+        return context
+
+
 def _builder(
-    subject: str, issuer: str, public_key: ec.EllipticCurvePublicKey
+    subject: str,
+    issuer: str,
+    public_key: ec.EllipticCurvePublicKey,
+    *,
+    begins: dt.datetime = _BEGAN,
+    lasts: dt.timedelta = 36_500 * _DAY,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -67,8 +117,8 @@ def _builder(
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(_BEGAN)
-        .not_valid_after(_BEGAN + 36_500 * _DAY)
+        .not_valid_before(begins)
+        .not_valid_after(begins + lasts)
     )
 
 

@@ -203,7 +203,7 @@ class Deployment:
         *,
         launcher: LauncherKey | None = None,
         assertion: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, Any] | None = None,
         **parameters: str | None,
     ) -> http_door.Answer:
         """`POST /token` by a launcher, acme's desk unless it is said."""

@@ -87,7 +87,7 @@ def build(
     resources = [Resource(**entry) for entry in read.entries("resource")]
     actions = read.entries("action")
     config = Config(
-        server=ServerConfig(**{**server, "run_directory": base / server["run_directory"]}),
+        server=_server(server, base),
         policy=PolicyConfig(
             opa_socket=_socket(policy["opa"]),
             bundle=_bundle(settings, policy["bundle"], base),
@@ -116,6 +116,13 @@ def build(
         *_meaning(config, actions),
     ]
     return config, findings
+
+
+def _server(server: Mapping[str, Any], base: Path) -> ServerConfig:
+    paths = {
+        name: base / server[name] for name in ("run_directory", "proxy_socket") if name in server
+    }
+    return ServerConfig(**{**server, **paths})
 
 
 def _ledger(ledger: Mapping[str, Any], base: Path) -> LedgerConfig:

@@ -32,6 +32,8 @@ class ServerConfig:
     workers: int
     max_body_bytes: int
     run_directory: Path
+    proxy_socket: Path | None = None
+    """Where a proxy that ends TLS, and nobody else, connects."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -135,13 +137,14 @@ class OidcIssuer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LauncherEntry:
-    """One `[[identity.launcher]]`; it has keys, or in development a secret."""
+    """One `[[identity.launcher]]`: it has keys, or certificates, or in development a secret."""
 
     id: str
     tenant: str
     jwks_file: Path | None
     algorithms: tuple[str, ...]
     secret_file: Path | None
+    certificate_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,9 @@ def launchers(entries: Sequence[Mapping[str, Any]], base: Path) -> tuple[Launche
             jwks_file=base / entry["jwks_file"] if "jwks_file" in entry else None,
             algorithms=tuple(entry["algorithms"]),
             secret_file=base / entry["secret_file"] if "secret_file" in entry else None,
+            certificate_file=(
+                base / entry["certificate_file"] if "certificate_file" in entry else None
+            ),
         )
         for entry in entries
     )
@@ -73,8 +76,13 @@ def _launcher(config: Config, launcher: LauncherEntry, place: Place) -> Iterator
     if launcher.secret_file is not None and not config.development:
         remedy = "Write jwks_file, and let the launcher sign with its own key."
         yield finding((*place, "secret_file"), "is for --dev alone.", remedy)
-    elif (launcher.jwks_file is None) == (launcher.secret_file is None):
-        yield finding(place, "needs keys.", "Write jwks_file.")
+        return
+    ways = (launcher.jwks_file, launcher.secret_file, launcher.certificate_file)
+    if sum(way is not None for way in ways) != 1:
+        yield finding(place, "needs keys.", "Write jwks_file, or certificate_file in its place.")
+    elif launcher.certificate_file is not None and config.server.proxy_socket is None:
+        remedy = "Write server.proxy_socket, by which the proxy that ends TLS tells of it."
+        yield finding((*place, "certificate_file"), "can never be shown.", remedy)
 
 
 def _agent(config: Config, agent: RegisteredAgent, place: Place) -> Iterator[str]:

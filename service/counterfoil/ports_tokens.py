@@ -60,8 +60,10 @@ class LogoutTokens(Protocol):
 class Launchers(Protocol):
     """Authenticates launchers at `POST /token`."""
 
-    def authenticate(self, credential: LauncherCredential, *, now: float) -> Launcher:
-        """Return the launcher that the credential proves.
+    def authenticate(
+        self, credential: LauncherCredential, *, certificate: bytes | None, now: float
+    ) -> Launcher:
+        """Return the launcher that the credential proves, or the certificate (DER) beside it.
 
         Raises:
             InvalidLauncher: it proves none; one answer for every cause.

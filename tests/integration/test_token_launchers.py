@@ -7,20 +7,40 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from certificates import ClientCertificate
 from counterfoil.core.token_request import JWT_ASSERTION, TokenType
+from counterfoil.http.certificates import BY_PROXY
 from counterfoil.identity.signing import Es256Signer
 from deployment import URL, Deployment, deployed, now
 from exchange import EXCHANGE, LauncherKey, claims_of
 from main_path import assert_allowed
 from simulators.http_door import Answer
 
+SHOWN = ClientCertificate.make()
+_BY_CERTIFICATE = """
+[server]
+proxy_socket = "proxy.sock"
+[[identity.launcher]]
+id = "acme-certified"
+tenant = "acme"
+certificate_file = "{folder}/certified.pem"
+[[identity.agent]]
+name = "certified"
+tenant = "acme"
+launchers = ["acme-certified"]
+ceiling = ["orders-developer"]
+"""
+
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with deployed(tmp_path_factory.mktemp("launchers")) as started:
+    folder = tmp_path_factory.mktemp("launchers")
+    (folder / "certified.pem").write_bytes(SHOWN.pem)
+    with deployed(folder, more=_BY_CERTIFICATE.format(folder=folder)) as started:
         yield started
 
 
@@ -160,6 +180,71 @@ def test_a_launcher_says_who_it_is_in_one_way(
 ) -> None:
     assert_no_client(deployment.exchange(deployment.acme.person(), **{"agent": "coder", **changes}))
     assert deployment.opened(client_id="acme-desk")
+
+
+def by_certificate(deployment: Deployment, **changes: Any) -> Answer:
+    """An exchange as the proxy passes it on, or as `changes` make of it."""
+    fields = {
+        "grant_type": EXCHANGE,
+        "subject_token": deployment.acme.person(),
+        "subject_token_type": TokenType.ACCESS_TOKEN.value,
+        "agent": "certified",
+        "client_id": changes.pop("client_id", "acme-certified"),
+        **changes.pop("fields", {}),
+    }
+    sent = {BY_PROXY: True, "HTTP_CLIENT_CERT": SHOWN.header, **changes}
+    return deployment.post_form("/token", fields, **sent)
+
+
+def test_a_certificate_that_the_proxy_tells_of_opens_a_run(deployment: Deployment) -> None:
+    given = by_certificate(deployment)
+    assert given.status == 200, given.json
+    claims = claims_of(given.json["access_token"])
+    assert (claims["client_id"], claims["act"]["sub"]) == ("acme-certified", "certified")
+    assert "cnf" not in claims  # the certificate is the launcher's, not the agent's
+    assert by_certificate(deployment, HTTP_CLIENT_CERT=quote(SHOWN.pem.decode())).status == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {BY_PROXY: None},  # the header, sent by who calls the service's own port
+        {BY_PROXY: None, "HTTP_COUNTERFOIL.BY_PROXY": "True"},
+        {BY_PROXY: None, "REMOTE_ADDR": "", "HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+        {"HTTP_CLIENT_CERT": None},
+        {"HTTP_CLIENT_CERT": None, "HTTP_X_SSL_CLIENT_CERT": SHOWN.header},
+        {"HTTP_CLIENT_CERT": f"{SHOWN.header},{SHOWN.header}"},
+        {"HTTP_CLIENT_CERT": ClientCertificate.make().header},
+        {"HTTP_CLIENT_CERT": ClientCertificate.make(key=SHOWN.key).header},
+        {"HTTP_AUTHORIZATION": "Basic YWNtZS1jZXJ0aWZpZWQ6"},
+        {"client_id": "acme-desk", "fields": {"agent": "coder"}},  # one that has keys
+        {"client_id": "stranger"},
+        {"client_id": ""},
+        {"fields": {"client_secret": "x" * 40}},
+        {"fields": {"client_assertion": "a.b.c", "client_assertion_type": JWT_ASSERTION}},
+    ],
+)
+def test_a_forged_or_foreign_certificate_proves_no_launcher(
+    deployment: Deployment, changes: dict[str, Any]
+) -> None:
+    assert_no_client(by_certificate(deployment, **changes))
+    assert by_certificate(deployment).status == 200
+
+
+def test_a_launcher_by_certificate_is_held_to_its_own_agents(deployment: Deployment) -> None:
+    refused = by_certificate(deployment, fields={"agent": "coder"})
+    assert (refused.status, refused.json["error"]) == (400, "unauthorized_client")
+    foreign = by_certificate(deployment, fields={"subject_token": deployment.globex.person()})
+    assert (foreign.status, foreign.json["error"]) == (400, "invalid_request")
+
+
+def test_a_certificate_beside_an_assertion_changes_nothing(deployment: Deployment) -> None:
+    for header in (SHOWN.header, ClientCertificate.make().header):
+        shown = {BY_PROXY: True, "HTTP_CLIENT_CERT": header}
+        source = deployment.acme.person()
+        assert deployment.exchange(source, agent="coder", headers=shown).status == 200
+        thief = LauncherKey("acme-desk")
+        assert_no_client(deployment.exchange(source, agent="coder", launcher=thief, headers=shown))
 
 
 def test_a_header_says_nothing_about_a_launcher(deployment: Deployment) -> None:

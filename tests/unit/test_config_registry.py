@@ -12,6 +12,7 @@ from counterfoil.core.delegation import DelegationTerms
 from counterfoil.errors import ConfigError
 
 LAUNCHER = '[[identity.launcher]]\nid = "desk"\njwks_file = "desk.json"\n'
+PROXY = '[server]\nproxy_socket = "proxy.sock"\n'
 AGENT = '[[identity.agent]]\nname = "coder"\nlaunchers = ["desk"]\nceiling = ["writer"]\n'
 OTHER = '[[identity.agent]]\nname = "reviewer"\nlaunchers = []\nceiling = []\n'
 GOOD = LAUNCHER + AGENT + OTHER
@@ -49,6 +50,11 @@ def test_entries_become_the_models_values(tmp_path: Path) -> None:
         (LAUNCHER.replace("jwks_file", "secret_file"), "identity.launcher[0].secret_file"),
         (LAUNCHER + 'secret_file = "s"\n', "identity.launcher[0].secret_file"),
         (LAUNCHER + LAUNCHER + 'tenant = "b"\n', "identity.launcher[1].id"),
+        (
+            LAUNCHER.replace("jwks_file", "certificate_file"),
+            "identity.launcher[0].certificate_file",
+        ),
+        (PROXY + LAUNCHER + 'certificate_file = "c"\n', "identity.launcher[0]"),
         (LAUNCHER + AGENT + AGENT, ""),
         (AGENT, "identity.agent[0].launchers"),
         (LAUNCHER + 'tenant = "b"\n' + AGENT, "identity.agent[0].launchers"),
@@ -89,6 +95,15 @@ def test_a_launcher_of_development_has_a_key_or_a_secret(tmp_path: Path) -> None
     path.write_text(LAUNCHER + 'secret_file = "desk.secret"\n')
     with pytest.raises(ConfigError, match="needs keys"):
         load_config(path, {}, dev=True)
+
+
+def test_a_launcher_has_certificates_where_a_proxy_can_tell_of_them(tmp_path: Path) -> None:
+    text = PROXY + LAUNCHER.replace("jwks_file", "certificate_file")
+    path = tmp_path / "counterfoil.toml"
+    path.write_text(text)
+    config = load_config(path, {})
+    assert config.server.proxy_socket == tmp_path / "proxy.sock"
+    assert config.identity.launchers[0].certificate_file == tmp_path / "desk.json"
 
 
 def test_two_tenants_may_each_have_an_agent_of_one_name(tmp_path: Path) -> None:

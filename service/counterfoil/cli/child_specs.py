@@ -34,8 +34,8 @@ _PYTHON: Final = (sys.executable, "-I", "-u", "-m")  # isolated: no PYTHONPATH, 
 
 def child_specs(
     config: Config, *, file: Path | None, directory: RunDirectory
-) -> Callable[[int], Sequence[ChildSpec]]:
-    """All children in starting order; the result wants the listening socket's number.
+) -> Callable[[Sequence[int]], Sequence[ChildSpec]]:
+    """All children in starting order; the result wants the listening sockets' numbers.
 
     Raises:
         ConfigError: the policy bundle or OPA cannot be used.
@@ -44,13 +44,13 @@ def child_specs(
     lock = (directory.children_lock,)
     policy = [] if config.policy.opa_socket else [_opa(config, lock)]
 
-    def specs(door: int) -> Sequence[ChildSpec]:
+    def specs(doors: Sequence[int]) -> Sequence[ChildSpec]:
         return [
             *policy,
             _writer(config, environment, lock),
             *_integrator(config, environment, lock),
             *_providers(config, file, environment, lock),
-            _http(config, file, environment, descriptors=(*lock, door)),
+            _http(config, file, environment, lock=lock, doors=tuple(doors)),
         ]
 
     return specs
@@ -158,12 +158,13 @@ def _http(
     file: Path | None,
     environment: dict[str, str],
     *,
-    descriptors: tuple[int, ...],
+    lock: tuple[int, ...],
+    doors: tuple[int, ...],
 ) -> ChildSpec:
     command = [
         *_PYTHON,
         "counterfoil.cli.gunicorn_app",
-        f"--descriptor={descriptors[-1]}",
+        *(f"--descriptor={number}" for number in doors),
         *([f"--config={file}"] if file else []),
         *(["--dev"] if config.development else []),
     ]
@@ -175,7 +176,7 @@ def _http(
             **_settings(),
             "PROMETHEUS_MULTIPROC_DIR": str(config.server.run_directory / METRICS_FOLDER),
         },
-        descriptors=descriptors,
+        descriptors=(*lock, *doors),
         stop_seconds=GRACEFUL_SECONDS + 4.0,
         final_codes=frozenset({EXIT_CONFIG}),
     )

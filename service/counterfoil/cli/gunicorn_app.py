@@ -30,9 +30,9 @@ from counterfoil.processes import die_with_parent
 class CounterfoilApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Settings for gunicorn, all fixed here: no file, no environment, no flags of its own."""
 
-    def __init__(self, config: Config, descriptor: int) -> None:
+    def __init__(self, config: Config, *descriptors: int) -> None:
         self._config = config
-        self._descriptor = descriptor
+        self._descriptors = descriptors
         self.max_body_bytes = config.server.max_body_bytes
         super().__init__()
 
@@ -49,9 +49,13 @@ class CounterfoilApplication(BaseApplication):  # type: ignore[misc]  # gunicorn
             sys.stderr.write(f"{error.detail}\n")
             sys.exit(Arbiter.APP_LOAD_ERROR)  # the one code on which gunicorn gives up
 
+    def run(self) -> None:
+        """Run until told to stop."""
+        _Arbiter(self).run()
+
     def _settings(self) -> dict[str, Any]:
         return {
-            "bind": f"fd://{self._descriptor}",
+            "bind": [f"fd://{number}" for number in self._descriptors],
             "worker_class": "counterfoil.cli.gunicorn_worker.Worker",
             "workers": self._config.server.workers,
             "worker_connections": limits.MAX_CONNECTIONS,
@@ -81,16 +85,25 @@ class CounterfoilApplication(BaseApplication):  # type: ignore[misc]  # gunicorn
         }
 
 
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's master; the listening sockets are the parent's."""
+
+    def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 -- the base's
+        """Stop the workers, and remove no socket's path: the parent still listens there."""
+        self.systemd = True  # who hands sockets over removes them
+        super().stop(graceful)
+
+
 def main() -> None:
     """Read the configuration once and run until told to stop."""
     parser = argparse.ArgumentParser(prog="counterfoil-http")
     parser.add_argument("--config", type=Path)
     parser.add_argument("--dev", action="store_true")
-    parser.add_argument("--descriptor", type=int, required=True)
+    parser.add_argument("--descriptor", type=int, action="append", required=True)
     args = parser.parse_args()
     try:
         config = load_config(args.config, os.environ, dev=args.dev)
-        CounterfoilApplication(config, args.descriptor).run()
+        CounterfoilApplication(config, *args.descriptor).run()
     except ConfigError as error:
         sys.stderr.write(f"{error.detail}\n")
         sys.exit(EXIT_CONFIG)

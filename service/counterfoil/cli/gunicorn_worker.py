@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from socket import SHUT_RD
+from socket import AF_UNIX, SHUT_RD
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
@@ -37,6 +37,7 @@ from gunicorn.http.wsgi import HEADER_VALUE_RE, base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
 from counterfoil.cli import gunicorn_limits as limits
+from counterfoil.http.certificates import BY_PROXY
 
 Environ: TypeAlias = dict[str, Any]
 
@@ -129,7 +130,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Start; gunicorn looks each setting up in a dict of objects, 22 times a request."""
         self.cfg.__dict__.update({name: it.get() for name, it in self.cfg.settings.items()})
         # Not at the first request: that may still be read when a stop has closed the listener.
-        self._base_environ(self.sockets[0])
+        self._base_environ()
         super().init_process()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -201,14 +202,17 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _environ(self, request: Any, body: bytes, listener: Any, addr: Any) -> Environ:
         """PEP 3333's dictionary. Header names with `_` were dropped by the parser."""
-        environ = self._base_environ(listener).copy()
+        environ = self._base_environ().copy()
         environ["wsgi.input"] = io.BytesIO(body)
         environ["REQUEST_METHOD"] = request.method
         environ["PATH_INFO"] = _decoded(request.path)
         environ["QUERY_STRING"] = request.query
         environ["RAW_URI"] = request.uri
         environ["SERVER_PROTOCOL"] = "HTTP/{}.{}".format(*request.version)
-        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = addr[0], str(addr[1])
+        if listener.family == AF_UNIX:  # the proxy's own door: what it says of TLS counts
+            environ |= {"REMOTE_ADDR": "", "REMOTE_PORT": "", BY_PROXY: True}
+        else:
+            environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = addr[0], str(addr[1])
         for name, value in request.headers:
             key = name.replace("-", "_")
             if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
@@ -216,10 +220,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             environ[key] = f"{environ[key]},{value}" if key in environ else value
         return environ
 
-    def _base_environ(self, listener: Any) -> Environ:
+    def _base_environ(self) -> Environ:
         """The part that is the same for every request of this worker."""
         if not self._base:
-            host, port = listener.getsockname()[:2]
+            host, port = self.sockets[0].getsockname()[:2]  # never the proxy's
             self._base = base_environ(self.cfg) | {
                 "wsgi.multithread": True,
                 "wsgi.url_scheme": "http",

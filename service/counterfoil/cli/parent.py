@@ -1,6 +1,6 @@
 """The parent of all processes: checks, binds, starts, watches, stops.
 
-In order: 1 lock the run directory; 2 keys; 3 policy bundle; 4 bind both ports; 5 start OPA,
+In order: 1 lock the run directory; 2 keys; 3 policy bundle; 4 bind the ports; 5 start OPA,
 ledger writer and HTTP; 6 say when ready; 7 stop in reverse order. It imports no web
 framework and answers no request of callers.
 """
@@ -23,7 +23,7 @@ from typing import Final
 from counterfoil.app_saml_provider import check_saml
 from counterfoil.cli.child_specs import child_specs
 from counterfoil.cli.children import ChildSpec, Supervisor
-from counterfoil.cli.listening import listen
+from counterfoil.cli.listening import listen, listen_for_proxy
 from counterfoil.cli.metrics_listener import MetricsListener
 from counterfoil.cli.output import say
 from counterfoil.cli.readiness import wait_until_ready
@@ -64,10 +64,12 @@ def serve(config: Config, *, file: Path | None) -> int:
     specs = child_specs(config, file=file, directory=directory)
     with (
         listen(config.server.address, "server.listen") as door,
+        listen_for_proxy(config.server.proxy_socket) as proxy,
         listen(config.server.metrics_address, "server.metrics_listen") as metrics,
     ):
-        parent = _Parent(config=config, file=file, directory=directory, door=door)
-        return asyncio.run(parent.run(specs(door.fileno()), metrics))
+        doors = [door, *([] if proxy is None else [proxy])]
+        parent = _Parent(config=config, file=file, directory=directory, doors=doors)
+        return asyncio.run(parent.run(specs([door.fileno() for door in doors]), metrics))
 
 
 def _check_keys(config: Config) -> None:
@@ -92,7 +94,7 @@ class _Parent:
     config: Config
     file: Path | None
     directory: RunDirectory
-    door: socket.socket
+    doors: Sequence[socket.socket]
 
     async def run(self, specs: Sequence[ChildSpec], metrics: socket.socket) -> int:
         """Keep the children until a signal or a lost child says stop; the exit code."""
@@ -106,7 +108,8 @@ class _Parent:
         greeting = asyncio.create_task(_greet(self.config, self.file))
         await supervisor.stopping.wait()
         greeting.cancel()
-        self.door.close()  # refuse at once what would only wait for workers that are leaving
+        for door in self.doors:  # refuse at once what would only wait for workers that leave
+            door.close()
         code = await running
         server.close()
         return code

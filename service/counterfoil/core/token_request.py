@@ -12,6 +12,7 @@
     audience, resource        may be left out; this service
     requested_token_type      may be left out; an access token
     client_assertion, …_type  the launcher (RFC 7523 §2.2); `client_id` may be left out
+    client_id                 alone, the launcher whose certificate TLS has shown (RFC 8705 §2)
     client_id, client_secret  the launcher, in development
 
 `scope` is refused, and so is `actor_token`.
@@ -131,12 +132,14 @@ class TokenRequestReader:
 def _credential(form: Mapping[str, str]) -> LauncherCredential:
     # RFC 6749 §2.3: one method at a time. Which of two counts would be a guess.
     assertion, secret = form.get("client_assertion"), form.get("client_secret")
-    if (assertion is None) == (secret is None):
+    if assertion is not None and secret is not None:
         raise InvalidLauncher
     if (form.get("client_assertion_type") == JWT_ASSERTION) != (assertion is not None):
         raise InvalidLauncher
     client_id = form.get("client_id")
     if client_id is not None and not _CLIENT.fullmatch(client_id):
+        raise InvalidLauncher
+    if assertion is None and client_id is None:
         raise InvalidLauncher
     return LauncherCredential(
         unverified_id=client_id, unverified_assertion=assertion, unverified_secret=secret

@@ -96,15 +96,19 @@ class TokenFlow:
     provider_ahead_seconds: float
     ledger_timeout_seconds: float
 
-    def run(self, *, body: bytes, proof: Proof | None) -> JsonObject:
-        """Give one token.
+    def run(
+        self, *, body: bytes, proof: Proof | None, certificate: bytes | None = None
+    ) -> JsonObject:
+        """Give one token; `certificate` (DER) is what the launcher showed in TLS.
 
         Raises:
             CounterfoilError: nothing was given.
         """
         request = self.read(body)  # 1
         now = self.clock.now()
-        launcher = self.launchers.authenticate(request.credential, now=now)  # 2
+        launcher = self.launchers.authenticate(  # 2
+            request.credential, certificate=certificate, now=now
+        )
         if self._is_delegation(request):
             given = self._from_delegation(request, launcher, proof, now=now)
         else:

@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from counterfoil.core.model import JsonObject
 from counterfoil.errors import InvalidLauncher
+from counterfoil.http.certificates import client_certificate
 from counterfoil.http.credentials import Credentials
 from counterfoil.http.exchange import Environ, Reply, hang, json_reply
 from counterfoil.http.inbound import form_body
@@ -20,7 +21,7 @@ TOKEN_PATH: Final = "/token"  # noqa: S105 -- a path
 class GivesTokens(Protocol):
     """`flows.token.TokenFlow`."""
 
-    def run(self, *, body: bytes, proof: Proof | None) -> JsonObject:
+    def run(self, *, body: bytes, proof: Proof | None, certificate: bytes | None) -> JsonObject:
         """Give one token; raises `CounterfoilError`."""
 
 
@@ -34,7 +35,8 @@ def token_blueprint(
         body = form_body(environ, max_bytes=max_body_bytes)
         if "HTTP_AUTHORIZATION" in environ:  # RFC 6749 §2.3: one method at a time, and not this
             raise InvalidLauncher
-        return json_reply(flow.run(body=body, proof=credentials.proof(environ)))
+        proof, certificate = credentials.proof(environ), client_certificate(environ)
+        return json_reply(flow.run(body=body, proof=proof, certificate=certificate))
 
     hang(blueprint, TOKEN_PATH, "exchange", in_oauth_form(exchange), method="POST")
     return blueprint

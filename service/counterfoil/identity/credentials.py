@@ -31,6 +31,7 @@ from counterfoil.errors import (
     InvalidProof,
     MissingCredential,
 )
+from counterfoil.identity.certificates import check_certificates
 from counterfoil.identity.delegation import OwnTokens, own_issuer
 from counterfoil.identity.dpop import ProofVerifier
 from counterfoil.identity.introspection import (
@@ -277,8 +278,9 @@ def check_key_files(config: Config, *, now: float) -> None:
 
     Raises:
         ConfigError: a key file is missing or holds no key that may verify, or a client's
-            secret cannot be used.
+            secret or a launcher's certificates cannot be used.
     """
+    check_certificates(config.identity.launchers)
     for i, issuer in enumerate(config.identity.oidc):
         if issuer.provider.introspection is not None:
             client_authorization(issuer.provider.introspection)

@@ -1,15 +1,16 @@
-"""Authenticates launchers at `POST /token`: `private_key_jwt`, or a secret in development.
+"""Authenticates launchers: `private_key_jwt`, mutual TLS, or a secret in development.
 
 An assertion (RFC 7523) is checked like any JWT (`oidc.py`, rules 1 to 7, under the launcher's
 own keys), its claims by `core/client_assertion.py`, and its `jti` is spent in the ledger, so
-that it counts once on all workers and replicas and after a crash. Mutual TLS is not offered:
-no peer may say by a header who it is.
+that it counts once on all workers and replicas and after a crash. A certificate (RFC 8705 §2.2)
+was shown in TLS to the proxy, whose own door says so (`http/certificates.py`).
 """
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
 from typing import Final
 
 from counterfoil.config_model import LauncherEntry
@@ -18,6 +19,7 @@ from counterfoil.core.claims import IssuerEntry
 from counterfoil.core.client_assertion import read_assertion
 from counterfoil.core.token_request import LauncherCredential
 from counterfoil.errors import IdentityError, IdentityUnavailable, InvalidLauncher
+from counterfoil.identity.certificates import registered
 from counterfoil.identity.jwks import KeyFile
 from counterfoil.identity.oidc import TrustedIssuer, verify_token
 from counterfoil.keys import load_secret
@@ -69,18 +71,43 @@ class LauncherAuthenticator:
             for entry in entries
             if entry.secret_file is not None
         }
+        self._certificates = {
+            entry.id: entry.certificate_file
+            for entry in entries
+            if entry.certificate_file is not None
+        }
 
-    def authenticate(self, credential: LauncherCredential, *, now: float) -> Launcher:
-        """Return the launcher that the credential proves.
+    def authenticate(
+        self, credential: LauncherCredential, *, certificate: bytes | None, now: float
+    ) -> Launcher:
+        """Return the launcher that the credential proves, or the certificate (DER) beside it.
+
+        The form says by which method (RFC 6749 §2.3: one). A certificate counts for nothing
+        beside an assertion or a secret: a proxy may ask all of its clients for one.
 
         Raises:
             InvalidLauncher: it proves none; one answer for every cause.
             LedgerError: an assertion could not be spent.
-            IdentityUnavailable: the launcher's keys were never readable.
+            IdentityUnavailable: the launcher's keys or certificates cannot be read.
         """
         if credential.unverified_assertion is not None:
             return self._by_assertion(credential.unverified_assertion, credential, now=now)
-        return self._by_secret(credential)
+        if credential.unverified_secret is not None:
+            return self._by_secret(credential)
+        return self._by_certificate(credential, certificate, now=now)
+
+    def _by_certificate(
+        self, credential: LauncherCredential, certificate: bytes | None, *, now: float
+    ) -> Launcher:
+        # RFC 8705 §2.2: TLS has proven the key, and the registered certificate says whose it is.
+        launcher = self._launchers.get(credential.unverified_id or "")
+        file = None if launcher is None else self._certificates.get(launcher.id)
+        if launcher is None or file is None or certificate is None:
+            raise InvalidLauncher
+        lasts = registered(file).get(sha256(certificate).digest())
+        if lasts is None or not lasts.holds(now, leeway_seconds=self._leeway_seconds):
+            raise InvalidLauncher
+        return launcher
 
     def _by_assertion(
         self, unverified_assertion: str, credential: LauncherCredential, *, now: float
