@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from counterfoil.core.actions import database, handoff, kubernetes
+from counterfoil.core.actions import code, database, filesystem, git, handoff, kubernetes
 from counterfoil.core.actions.contract import Families
 
 FAMILIES: Final[Families] = {
+    "code": code.interpret,
     "database": database.interpret,
+    "filesystem": filesystem.interpret,
+    "git": git.interpret,
     "handoff": handoff.interpret,
     "kubernetes": kubernetes.interpret,
 }

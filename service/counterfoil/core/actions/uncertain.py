@@ -6,17 +6,10 @@ Codes are stable and never reused; a test finds each code that the interpreters 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
+from counterfoil.core.actions.explained import PROGRAMS, Explanation
 from counterfoil.core.model import Reason, Uncertainty
-
-
-class Explanation(NamedTuple):
-    """For a person: what could not be known, and the way on."""
-
-    title: str
-    solution: str
-
 
 _E = Explanation
 _GENERAL: Final = {
@@ -288,6 +281,7 @@ UNCERTAIN: Final[Mapping[str, Explanation]] = {
     **{f"uncertain.{name}": text for name, text in _GENERAL.items()},
     **{f"uncertain.sql_{name}": text for name, text in _SQL.items()},
     **{f"uncertain.manifest_{name}": text for name, text in _MANIFEST.items()},
+    **{f"uncertain.{name}": text for name, text in PROGRAMS.items()},
 }
 _UNKNOWN: Final = _E("The command could not be read with certainty", "Write it more simply.")
 

@@ -22,7 +22,7 @@ def test_a_tool_without_a_mapping_is_one_call_without_permissions() -> None:
 
 
 def test_a_family_without_an_interpreter_is_uncertain() -> None:
-    for family in ("shell", "code", "registry", ""):
+    for family in ("unknown", "Database", ""):
         command = replace(sql_command("SELECT 1"), family=family)
         assert codes(interpret(command, FAMILIES)) == ["uncertain.no_interpreter"]
 

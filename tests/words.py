@@ -1,0 +1,54 @@
+"""Resources and surroundings for commands that are read from their words or paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from counterfoil.core.actions.argv import Around
+from counterfoil.core.actions.contract import interpret
+from counterfoil.core.actions.registry import FAMILIES
+from counterfoil.core.actions.roots import Place, root_of
+from counterfoil.core.model import Command, Interpretation, Resource
+
+API = Resource(
+    type="git", id="api", location="https://git.example.com/acme/api.git", issuer="git-api"
+)
+SHOP = Resource(type="filesystem", id="shop", location="file:///srv/data/shop")
+SHOP2 = Resource(type="filesystem", id="shop2", location="file:///srv/data/shop2")
+ROOT = root_of(SHOP)
+AROUND = Around(resources=(API, SHOP, SHOP2), roots=(ROOT, root_of(SHOP2)), cwd=Place(root=ROOT))
+
+
+def read(
+    family: str,
+    tool: str,
+    arguments: dict[str, Any],
+    *,
+    command: str,
+    resource: Resource | None = None,
+) -> Interpretation:
+    """Read one call as a child does."""
+    return interpret(
+        Command(
+            family=family,
+            tool=tool,
+            arguments=arguments,
+            command_argument=command,
+            resource=resource,
+        ),
+        FAMILIES,
+    )
+
+
+def read_file(path: str, tool: str = "read_file", **more: Any) -> Interpretation:
+    return read("filesystem", tool, {"path": path, **more}, command="path", resource=SHOP)
+
+
+def git_call(command: str | Sequence[str], resource: Resource = API) -> Interpretation:
+    words = command if isinstance(command, str) else list(command)
+    return read("git", "run_git", {"command": words}, command="command", resource=resource)
+
+
+def run_code(code: str, language: str = "python") -> Interpretation:
+    return read("code", "run_code", {"language": language, "code": code}, command="code")
