@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from autogen_counterfoil.agentchat import protect, run, run_stream
 from autogen_counterfoil.approvals import PendingApproval
+from autogen_counterfoil.beneath import PathRefusedError, Root
 from autogen_counterfoil.code import GuardedCodeExecutor
 from autogen_counterfoil.dpop import DPoPKey
 from autogen_counterfoil.errors import (
@@ -19,6 +20,7 @@ from autogen_counterfoil.errors import (
     HookError,
     UnguardedSurfaceError,
 )
+from autogen_counterfoil.files import file_tools
 from autogen_counterfoil.grant import Grant, current_grant
 from autogen_counterfoil.guard import Guard
 from autogen_counterfoil.guarding import guard_tools
@@ -37,9 +39,12 @@ __all__ = [
     "GuardedToolAgent",
     "GuardedWorkbench",
     "HookError",
+    "PathRefusedError",
     "PendingApproval",
+    "Root",
     "UnguardedSurfaceError",
     "current_grant",
+    "file_tools",
     "guard_tools",
     "protect",
     "run",

@@ -19,6 +19,7 @@ from autogen_counterfoil.canonical import frozen_object, parsed
 from autogen_counterfoil.core_tools import refuse_component, team_id
 from autogen_counterfoil.execution import Call, permitted, report_not_run, run_permitted
 from autogen_counterfoil.guard import Guard, Permit
+from autogen_counterfoil.obligations import kept_by
 from autogen_counterfoil.refusal import ActionRefusedError
 from autogen_counterfoil.shapes import invalid, not_runnable
 
@@ -90,6 +91,7 @@ class GuardedCodeExecutor(CodeExecutor):
             token=token,
             start=start,
             render=lambda result: (result.output, result.exit_code != 0),
+            keeps=kept_by(self.inner, self.guard.sandboxes),
         )
 
     async def start(self) -> None:

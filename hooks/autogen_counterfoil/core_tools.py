@@ -103,6 +103,7 @@ class GuardedTool(BaseTool[BaseModel, Any]):
             token=token,
             start=start,
             render=lambda value: (self.return_value_as_string(value), False),
+            keeps=self._shape.keeps,
         )
 
     async def save_state_json(self) -> Mapping[str, Any]:

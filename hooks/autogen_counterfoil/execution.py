@@ -44,6 +44,7 @@ class Call(Generic[T]):
     token: Token | None
     start: Callable[[Permit], Awaitable[T]]
     render: Callable[[T], tuple[str, bool]]
+    keeps: frozenset[str] = frozenset()  # obligations that whoever runs it keeps by itself
 
 
 async def perform(call: Call[T]) -> T:
@@ -74,6 +75,7 @@ async def permitted(call: Call[T], cancel: Cancel) -> Permit:
             call_id=call.call_id,
             team_id=call.team_id,
             cancel=cancel,
+            keeps=call.keeps,
         )
     except asyncio.CancelledError:
         if cancel.is_set:  # by the run's own token: an answer, or the agent hangs

@@ -25,6 +25,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
+from autogen_core.code_executor import CodeExecutor
+
 from autogen_counterfoil import refusal
 from autogen_counterfoil.approvals import ApprovalWait, OnApproval
 from autogen_counterfoil.cancel import Cancel, CancelledRunError
@@ -40,6 +42,7 @@ from autogen_counterfoil.errors import (
     NoDecisionError,
 )
 from autogen_counterfoil.grant import Grant, grant_of, hold_to_action
+from autogen_counterfoil.obligations import BY_TOOLS, MAX_ROWS
 from autogen_counterfoil.refusal import Refusal
 from autogen_counterfoil.session import Session
 from autogen_counterfoil.sessions import Sessions
@@ -73,8 +76,10 @@ class Guard:
         approval_wait_seconds: the most a call waits for a person.
         flush_seconds: the most the end of a run waits for outcome reports.
         on_approval: called with what a person is asked for, once per wait.
-        honours: names of tools that hold to `current_grant().max_rows`. Any other tool is
-            refused where an allow asks for it.
+        honours: names of tools that hold to `current_grant().max_rows`, and that open files
+            by `Root.open` or like it. Any other tool is refused where an allow asks for it.
+        sandboxes: classes of code executors that run code in a sandbox, beside AutoGen's own
+            Docker and Azure ones. It is your word, for exactly these classes.
         insecure_http: allow plain HTTP to another machine, which shows it the token.
         tls: trust and client certificate for https.
     """
@@ -89,6 +94,7 @@ class Guard:
         flush_seconds: float = 10.0,
         on_approval: OnApproval | None = None,
         honours: Collection[str] = (),
+        sandboxes: Collection[type[CodeExecutor]] = (),
         insecure_http: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -102,6 +108,7 @@ class Guard:
         self._flush_seconds = flush_seconds
         self._on_approval = on_approval
         self._honours = frozenset(honours)
+        self.sandboxes = frozenset(sandboxes)
         self._open_on: dict[asyncio.AbstractEventLoop, int] = {}
         self._enforced: set[str] = set()  # tools that the service has said it enforces
 
@@ -149,8 +156,11 @@ class Guard:
         call_id: str | None,
         team_id: str | None,
         cancel: Cancel,
+        keeps: frozenset[str] = frozenset(),
     ) -> Permit | Refusal:
         """Return a permit for one call, or why it may not run. Never raises an error.
+
+        `keeps` are the obligations that whoever runs the call keeps by itself.
 
         Raises:
             asyncio.CancelledError: the waiting task was cancelled; nothing may run.
@@ -166,12 +176,12 @@ class Guard:
             call_id=call_id,
         )
         try:
-            return await self._with_room(session, action, cancel)
+            return await self._with_room(session, action, cancel, keeps)
         except CancelledRunError:
             return refusal.cancelled()
 
     async def _with_room(
-        self, session: Session, action: Action, cancel: Cancel
+        self, session: Session, action: Action, cancel: Cancel, keeps: frozenset[str]
     ) -> Permit | Refusal:
         try:
             await cancel.race(session.outbox.reserve(within_seconds=self._deadline_seconds))  # 2
@@ -184,7 +194,7 @@ class Guard:
             )
         kept = False
         try:
-            verdict = await self._decided(session, action, cancel)
+            verdict = await self._decided(session, action, cancel, keeps)
             permitted = isinstance(verdict, Permit) and verdict.decision_id is not None
             kept = permitted or session.abandoned(action)
         except (asyncio.CancelledError, CancelledRunError):
@@ -197,7 +207,9 @@ class Guard:
             session.tally.refused += 1
         return verdict
 
-    async def _decided(self, session: Session, action: Action, cancel: Cancel) -> Permit | Refusal:
+    async def _decided(
+        self, session: Session, action: Action, cancel: Cancel, keeps: frozenset[str]
+    ) -> Permit | Refusal:
         try:
             token = await cancel.race(session.token(action.agent))  # 3
             answer = await session.carried(  # 4
@@ -221,7 +233,7 @@ class Guard:
                 answer = await session.carried(action, token, again, cancel)
                 if answer.action_digest != asked_for:
                     raise AnswerNotTrustedError("it is not for the action that was approved")
-            return self._permit(session, action, token, answer)
+            return self._permit(session, action, token, answer, keeps)
         except CancelledRunError:
             raise
         except CredentialError as error:
@@ -244,14 +256,20 @@ class Guard:
             return await session.ask(action, renewed)
 
     def _permit(
-        self, session: Session, action: Action, token: DelegationToken, answer: Answer
+        self,
+        session: Session,
+        action: Action,
+        token: DelegationToken,
+        answer: Answer,
+        keeps: frozenset[str],
     ) -> Permit | Refusal:
         observed = self._observes(answer)
         if answer.effect is Effect.ALLOW:
             judged = action.arguments if answer.execute is None else canonical(answer.execute)
             hold_to_action(answer, action, token, judged)  # 6
-            if answer.max_rows is not None and not observed and action.name not in self._honours:
-                return refusal.not_bound(answer.max_rows, decision_id=answer.decision_id)
+            unmet = answer.obligations - keeps - self._kept(action.name)
+            if unmet and not observed:
+                return _not_kept(answer, unmet)
             session.tally.allowed += 1
             return Permit(
                 session=session,
@@ -273,6 +291,9 @@ class Guard:
         if answer.effect is Effect.NEEDS_APPROVAL:  # after an approval: it was not taken
             return replace(denied, headline="the approval did not cover this action.")
         return denied
+
+    def _kept(self, name: str) -> frozenset[str]:
+        return BY_TOOLS if name in self._honours else frozenset()
 
     def _observes(self, answer: Answer) -> bool:
         return self._observing and answer.enforcement is Enforcement.OBSERVE
@@ -301,6 +322,12 @@ class Guard:
             decision_id=None,
             grant=None,
         )
+
+
+def _not_kept(answer: Answer, unmet: frozenset[str]) -> Refusal:
+    if answer.max_rows is not None and MAX_ROWS in unmet:
+        return refusal.not_bound(answer.max_rows, decision_id=answer.decision_id)
+    return refusal.not_kept(min(unmet), decision_id=answer.decision_id)
 
 
 def _no_session() -> Refusal:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autogen_counterfoil.errors import Again, HookError, NoDecisionError
+from autogen_counterfoil.obligations import NO_SYMLINKS, SANDBOX
 from autogen_counterfoil.wire import Reason
 
 MAX_TEXT = 4000
@@ -79,6 +80,30 @@ def not_bound(rows: int, *, decision_id: str) -> Refusal:
         f"It is allowed for at most {rows} rows, and this tool does not hold to a number",
         solution=f"Say so in the command itself, such as LIMIT {rows} in SQL.",
         again=Again.CORRECTED,
+        decision_id=decision_id,
+    )
+
+
+_UNKEPT = {
+    NO_SYMLINKS: (
+        "It is allowed for a tool that follows no link, and this one does not say so",
+        "Use autogen_counterfoil.file_tools; or open by Root.open and name it in Guard(honours=…).",
+    ),
+    SANDBOX: (
+        "It is allowed in a sandbox, and this executor is none",
+        "Use a container without openings, or name your own class in Guard(sandboxes=…).",
+    ),
+}
+
+
+def not_kept(obligation: str, *, decision_id: str) -> Refusal:
+    """Make the refusal of a call for which nobody here keeps an obligation."""
+    title, solution = _UNKEPT[obligation]
+    return refused(
+        "hook.obligation_unmet",
+        title,
+        solution=solution,
+        again=Again.NOT_IN_THIS_RUN,
         decision_id=decision_id,
     )
 

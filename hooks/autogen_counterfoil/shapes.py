@@ -22,6 +22,8 @@ from pydantic import BaseModel, ValidationError
 
 from autogen_counterfoil.canonical import canonical, frozen_object, parsed
 from autogen_counterfoil.errors import Again
+from autogen_counterfoil.files import BeneathTool
+from autogen_counterfoil.obligations import NO_SYMLINKS
 from autogen_counterfoil.refusal import ActionRefusedError, refused
 
 HANDOFF = "handoff"
@@ -39,7 +41,12 @@ class Shown:
 
 
 class Shape(ABC):
-    """One tool, as something to be judged and then run."""
+    """One tool, as something to be judged and then run.
+
+    `keeps` are the obligations that the tool keeps by itself.
+    """
+
+    keeps: frozenset[str] = frozenset()
 
     def __init__(self, tool: AnyTool) -> None:
         self.tool = tool
@@ -155,6 +162,12 @@ class McpAdapterShape(ModelShape):
         return {name: value for name, value in whole.items() if name in given or value is not None}
 
 
+class BeneathShape(ModelShape):
+    """A tool of `file_tools`: it opens beneath its root and follows nothing."""
+
+    keeps = frozenset({NO_SYMLINKS})
+
+
 class HandoffShape(Shape):
     """A handoff of an AssistantAgent: to whom is what matters."""
 
@@ -207,6 +220,8 @@ def shape_of(tool: AnyTool) -> Shape:
         return McpAdapterShape(tool)
     if isinstance(tool, TaskRunnerTool):
         return RunnerShape(tool)
+    if type(tool) is BeneathTool:  # a subclass may open in another way
+        return BeneathShape(tool)
     return ModelShape(tool)
 
 

@@ -14,11 +14,10 @@ from typing import cast
 
 from autogen_counterfoil.canonical import JsonObject, JsonValue, canonical, parsed
 from autogen_counterfoil.errors import AnswerNotTrustedError
+from autogen_counterfoil.obligations import KNOWN, MAX_ROWS
 
 MAX_CONTEXT_TEXT = 65_536  # characters, `schemas/authorization_request.json`
 MAX_NAME = 256
-MAX_ROWS = "max_rows"
-"""The obligation to give no more rows of a result than it says."""
 
 
 class Effect(StrEnum):
@@ -83,6 +82,7 @@ class Answer:
     execute: JsonObject | None = None
     session: JsonObject | None = None
     max_rows: int | None = None
+    obligations: frozenset[str] = frozenset()
     scoped_token_request: JsonObject | None = None
     approval: Approval | None = None
     judged: JsonObject | None = None
@@ -164,6 +164,7 @@ def read_answer(body: bytes) -> Answer:
         scoped_token_request=_object(value, "scoped_token_request"),
         approval=_approval(_object(value, "approval")),
         max_rows=_max_rows(value),
+        obligations=_obligations(value),
         judged=_object(value, "judged"),
         policy=_object(value, "policy"),
         receipt=_object(value, "receipt"),
@@ -182,14 +183,26 @@ def _hold_together(value: JsonObject, effect: Effect) -> None:
         raise AnswerNotTrustedError("it carries a grant without an allow")
 
 
-def _max_rows(value: JsonObject) -> int | None:
-    """The one obligation that this hook knows: how many rows a tool may give, at most."""
-    least: int | None = None
+def _obligations(value: JsonObject) -> frozenset[str]:
+    """The kinds of obligations; of a kind that this hook does not know, none may hold."""
+    kinds: set[str] = set()
     for item in _objects(value, "obligations"):
-        rows = item.get("rows")
-        if item.keys() - {"operations"} != {"type", "rows"} or item["type"] != MAX_ROWS:
+        kind = item.get("type")
+        members = {"type", "rows"} if kind == MAX_ROWS else {"type"}
+        if kind not in KNOWN or item.keys() - {"operations"} != members:
             # XACML: an allow whose obligations the enforcement point does not know is none
             raise AnswerNotTrustedError("it carries an obligation that this hook does not know")
+        kinds.add(str(kind))
+    return frozenset(kinds)
+
+
+def _max_rows(value: JsonObject) -> int | None:
+    """How many rows a tool may give, at most: the least of all numbers."""
+    least: int | None = None
+    for item in _objects(value, "obligations"):
+        if item.get("type") != MAX_ROWS:
+            continue
+        rows = item.get("rows")
         if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
             raise AnswerNotTrustedError("its obligation names no number of rows")
         least = rows if least is None else min(least, rows)

@@ -92,10 +92,11 @@ class WatchedGuard(Guard):
         call_id: str | None,
         team_id: str | None,
         cancel: Cancel,
+        keeps: frozenset[str] = frozenset(),
     ) -> Permit | Refusal:
         verdict = await super().decide(
             name=name, arguments=arguments, agent=agent, call_id=call_id, team_id=team_id,
-            cancel=cancel,
+            cancel=cancel, keeps=keeps,
         )  # fmt: skip
         if isinstance(verdict, Permit) and verdict.decision_id is not None:
             self.permits.append(verdict.decision_id)

@@ -12,7 +12,7 @@ from simulator import Simulator, delegation
 PUBLIC = {
     "ActionRefusedError", "CredentialError", "DPoPKey", "Grant", "Guard", "GuardedCodeExecutor",
     "GuardedComponentError", "GuardedToolAgent", "GuardedWorkbench", "HookError",
-    "PendingApproval", "UnguardedSurfaceError", "current_grant", "guard_tools", "protect", "run",
+    "PathRefusedError", "PendingApproval", "Root", "file_tools", "UnguardedSurfaceError", "current_grant", "guard_tools", "protect", "run",
     "run_stream",
 }  # fmt: skip
 

@@ -38,6 +38,10 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 -- RFC 8693 §3
 FORM = "application/x-www-form-urlencoded"
 
+HELD_BY_THE_HOOK = frozenset({"code", "filesystem"})
+"""Permissions that no credential could carry: whoever runs the action holds to them, by the
+allow's obligations. An allow of them alone has no grant."""
+
 NO_ISSUER = Reason(
     code="grant.no_issuer",
     title="No issuer can grant these permissions",
@@ -87,12 +91,15 @@ def issue_grant(
     """Return the decision and its grant; or a deny where no exact grant is possible.
 
     Only an allow gets a grant. An allow that needs no permission at a registered
-    resource (a tool without a target) stays an allow and has none.
+    resource (a tool without a target, a file, code) stays an allow and has none.
     """
     if decision.effect is not Effect.ALLOW:
         return decision, None
+    to_grant = [item for item in decision.permissions if item.get("type") not in HELD_BY_THE_HOOK]
+    if decision.permissions and not to_grant:
+        return decision, None
     if resource is None or resource.issuer is None:
-        if decision.permissions:
+        if to_grant:
             return _denied(decision, NO_ISSUER), None
         return decision, None
     try:

@@ -163,6 +163,26 @@ def test_permission_nobody_issues_becomes_a_deny() -> None:
         assert decision.policy_revision == ALLOW.policy_revision
 
 
+FILE: dict[str, Any] = {
+    "type": "filesystem",
+    "locations": ["file:///srv/shop"],
+    "identifier": "a.txt",
+    "actions": ["read"],
+    "operations": [0],
+}
+
+
+def test_what_the_hook_holds_to_has_no_grant_and_hides_no_other_permission() -> None:
+    root = Resource(type="filesystem", id="shop", location="file:///srv/shop", issuer="nobody")
+    for resource in (root, replace(root, issuer=None), None):
+        answer, grant = _issue(decision=replace(ALLOW, permissions=(FILE,)), resource=resource)
+        assert (answer.effect, answer.permissions, grant) == (Effect.ALLOW, (FILE,), None)
+    mixed = replace(ALLOW, permissions=(FILE, CREATE))
+    for resource in (None, root, ORDERS):
+        answer, grant = _issue(decision=mixed, resource=resource)
+        assert (answer.effect, grant) == (Effect.DENY, None)
+
+
 def test_allow_without_permissions_needs_no_issuer() -> None:
     decision = replace(ALLOW, permissions=())
     assert _issue(decision, resource=None, reading=Interpretation()) == (decision, None)
