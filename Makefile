@@ -8,7 +8,8 @@ WITH_GO := PATH="$(CURDIR)/.tools/go/bin:$$PATH"
 PY_DIRS := service tests benchmarks tools hooks examples
 MYPY_DIRS := service tests benchmarks
 
-# Tests wait as often as they work (for processes, clocks, disks): three for two cores.
+# Tests wait as often as they work (for processes, clocks, disks): three for two cores. Dealt
+# in stretches (worksteal), so that a module's service is started once and not by each.
 TEST_WORKERS ?= $(shell echo $$(( ($$(nproc 2>/dev/null || echo 2) * 3 + 1) / 2 )))
 
 .DEFAULT_GOAL := help
@@ -31,7 +32,7 @@ demo: setup ## an AutoGen team on a real PostgreSQL, each action judged: ten sec
 
 test: setup ## all tests, in parallel, offline
 	@$(PYTHON) tools/setup.py tests
-	@$(WITH_GO) $(BIN)/pytest -n $(TEST_WORKERS) -m "not e2e and not prove"
+	@$(WITH_GO) $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal -m "not e2e and not prove"
 
 check: setup lint types imports policy test hooks ## all that must pass: lint, types, imports, policy, tests, hooks
 
@@ -61,11 +62,11 @@ hooks-types: setup
 
 hooks-highest: setup
 	@$(PYTHON) tools/setup.py hooks-highest
-	@cd hooks && ../.venv-hooks/bin/pytest -n auto -m "not prove"
+	@cd hooks && ../.venv-hooks/bin/pytest -n $(TEST_WORKERS) --dist worksteal -m "not prove"
 
 hooks-lowest: setup
 	@$(PYTHON) tools/setup.py hooks-lowest
-	@cd hooks && ../.venv-hooks-low/bin/pytest -n auto -m "not prove"
+	@cd hooks && ../.venv-hooks-low/bin/pytest -n $(TEST_WORKERS) --dist worksteal -m "not prove"
 
 images: setup ## build the images of compose.yaml, without a network in the build
 	@$(BIN)/python tools/images.py
