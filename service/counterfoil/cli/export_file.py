@@ -6,16 +6,16 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import orjson
 
-from counterfoil.cli.auditor import Auditor
-from counterfoil.cli.export_formats import Chosen, Sink, sink_of
+from counterfoil.cli.export_formats import sink_of
 from counterfoil.core.columns import parsed
 from counterfoil.core.events_out import OcsfVersion
 from counterfoil.core.export_manifest import VERSION, cursor_of, frontier_of, manifest_digest
@@ -26,9 +26,13 @@ from counterfoil.core.times import rfc3339
 from counterfoil.core.tree import Frontier
 from counterfoil.errors import ConfigError, LedgerUnavailable
 from counterfoil.flows.reading_events import exported
-from counterfoil.ledger.bulk import Bulk, Row
+from counterfoil.ledger.bulk import Bulk, Fields, Rows
 
-_SAVED_EVERY_PIECES = 64
+if TYPE_CHECKING:
+    from counterfoil.cli.auditor import Auditor
+
+_SAVED_EVERY_PIECES = 128
+_PIECES_BEHIND = 4  # on their way to the disk; more would only be memory
 _BAR_CHARACTERS = 30
 
 
@@ -71,6 +75,8 @@ class _Partial:
         self.resumed = resumed
         self._file: IO[bytes] = self._path.open("r+b" if resumed else "wb")
         self._path.chmod(0o600)
+        self._hand = ThreadPoolExecutor(1)
+        self._behind: deque[Future[None]] = deque()
         if resumed:
             self._file.truncate(self.size)
             self._file.seek(self.size)
@@ -99,17 +105,31 @@ class _Partial:
         return False
 
     def write(self, data: bytes, records: int = 0) -> None:
-        """Append."""
-        self._file.write(data)
-        self.hash.update(data)
+        """Append; disk and hash work beside what makes the next piece.
+
+        Raises:
+            OSError: an earlier piece could not be written.
+        """
         self.size += len(data)
         self.records += records
+        if len(self._behind) >= _PIECES_BEHIND:
+            self._behind.popleft().result()
+        self._behind.append(self._hand.submit(self._put, data))
+
+    def _put(self, data: bytes) -> None:
+        self._file.write(data)
+        self.hash.update(data)
+
+    def _settle(self) -> None:
+        while self._behind:
+            self._behind.popleft().result()
+        self._file.flush()
 
     def save(self, frontier: Frontier) -> None:
         """Keep where it stands, so that a break costs little."""
         if not self._resumable:
             return
-        self._file.flush()
+        self._settle()
         state = {
             "settings": self._settings,
             "first": self.first,
@@ -123,11 +143,12 @@ class _Partial:
 
     def sync(self) -> None:
         """Make the bytes durable."""
-        self._file.flush()
+        self._settle()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Let the file go."""
+        self._hand.shutdown(cancel_futures=True)
         self._file.close()
 
     def name(self, output: Path, manifest: bytes) -> None:
@@ -171,16 +192,11 @@ def fill(job: Job, choose: _Choose, bulk: Bulk, partial: _Partial) -> None:
     if not partial.resumed:
         partial.write(sink.head())
     for number, rows in enumerate(bulk.pieces(sealed=job.opened or job.filters.tool is not None)):
-        _write(sink, choose.of(rows), partial)
+        partial.write(*sink.piece(choose.of(rows)))
         if number % _SAVED_EVERY_PIECES == _SAVED_EVERY_PIECES - 1:
             partial.save(bulk.frontier)
             _bar(bulk.frontier.size, bulk.checkpoint.size)
     partial.write(sink.foot())
-
-
-def _write(sink: Sink, chosen: Sequence[Chosen], partial: _Partial) -> None:
-    data, records = sink.piece(chosen)
-    partial.write(data, records)
 
 
 class _Choose:
@@ -190,24 +206,28 @@ class _Choose:
         self._opened, self._filters, self._bulk, self._key = job.opened, job.filters, bulk, key
         self._all = not job.filters.as_json()
 
-    def of(self, rows: Sequence[Row]) -> list[Chosen]:
+    def of(self, rows: Rows) -> Rows:
         """The chosen rows."""
         if self._all and not self._opened:
-            return [Chosen(row, None) for row in rows]
-        chosen = []
-        for row in rows:
-            if not self._all and not self._filters.takes(orjson.loads(row.leaf), self._key):
+            return rows
+        places, opened = [], []
+        for place, leaf in enumerate(rows.leaf):
+            if not self._all and not self._takes(leaf):
                 continue
             if self._opened or self._filters.tool is not None:
-                fields = self._bulk.opened(row)
+                fields = self._bulk.opened(rows, place)
                 if self._filters.tool is not None and not self._of_tool(fields):
                     continue
-                chosen.append(Chosen(row, fields if self._opened else None))
-            else:
-                chosen.append(Chosen(row, None))
-        return chosen
+                opened.append(fields)
+            places.append(place)
+        return rows.only(places, opened if self._opened else None)
 
-    def _of_tool(self, fields: dict[str, tuple[bytes, bytes]]) -> bool:
+    def _takes(self, leaf: bytes) -> bool:
+        if self._filters.subject is not None and self._key is None:
+            return False  # nobody of that name: not the records that are nobody's
+        return self._filters.takes(orjson.loads(leaf), self._key)
+
+    def _of_tool(self, fields: Fields) -> bool:
         request = fields.get("request")
         return request is not None and parsed(request[1]).get("action") == self._filters.tool
 

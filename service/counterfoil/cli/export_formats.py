@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from binascii import b2a_base64
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -22,17 +23,10 @@ from counterfoil.core.columns import (
 )
 from counterfoil.core.events_out import OcsfVersion, cloudevent, ocsf, otlp_record, otlp_request
 from counterfoil.core.model import JsonValue
-from counterfoil.ledger.bulk import Row
+from counterfoil.ledger.bulk import Fields, Rows
 
-Fields = dict[str, tuple[bytes, bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A row that goes out; `fields` is None where the export is closed."""
-
-    row: Row
-    fields: Fields | None
+_NATIVE = b'{"index":%d,"leaf_hash":"%b","leaf":%b,"signature":"%b"'
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Sink(Protocol):
@@ -41,64 +35,83 @@ class Sink(Protocol):
     def head(self) -> bytes:
         """What a file begins with."""
 
-    def piece(self, chosen: Sequence[Chosen]) -> tuple[bytes, int]:
+    def piece(self, rows: Rows) -> tuple[bytes, int]:
         """The bytes of some rows, and how many records they hold."""
 
     def foot(self) -> bytes:
         """What a file ends with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """One JSON value a record, or nothing for a record that the format does not have."""
+class Native:
+    """Records as they are stored: the leaf's exact bytes stand in the line, to be checked.
 
-    line: Callable[[Chosen], bytes | None]
+    Opened, each field comes with the salt that binds it to the leaf's commitment.
+    """
 
     def head(self) -> bytes:
         """Nothing."""
         return b""
 
-    def piece(self, chosen: Sequence[Chosen]) -> tuple[bytes, int]:
+    def piece(self, rows: Rows) -> tuple[bytes, int]:
         """Line after line."""
-        lines = [line for line in map(self.line, chosen) if line is not None]
-        return b"".join(lines), len(lines)
+        columns = (rows.index, _b64url_all(rows.hashed), rows.leaf, _b64url_all(rows.signature))
+        lines = [_NATIVE % values for values in zip(*columns, strict=True)]
+        if rows.fields is not None:
+            said = map(_opened, rows.fields)
+            lines = [b'%b,"opened":%b' % both for both in zip(lines, said, strict=True)]
+        return (b"}\n".join(lines) + b"}\n" if lines else b""), len(lines)
 
     def foot(self) -> bytes:
         """Nothing."""
         return b""
 
 
-def native_line(chosen: Chosen) -> bytes:
-    """A record as it is stored: the leaf's exact bytes stand in the line, to be checked.
+def _b64url_all(values: Sequence[bytes]) -> list[bytes]:
+    """`canonical.b64url` of values of one length, encoded at once: a tenth of the price."""
+    if not values:
+        return []
+    width = len(values[0])
+    filler = bytes(-width % 3)  # whole groups of three bytes, so that each begins a group of four
+    characters, step = (width * 4 + 2) // 3, (width + len(filler)) // 3 * 4
+    text = b2a_base64(filler.join(values) + filler, newline=False).translate(_URL_SAFE)
+    return [text[start : start + characters] for start in range(0, len(text), step)]
 
-    Opened, each field comes with the salt that binds it to the leaf's commitment.
-    """
-    row = chosen.row
-    line = b'{"index":%d,"leaf_hash":"%b","leaf":%b,"signature":"%b"' % (
-        row.index,
-        b64url(row.hashed).encode(),
-        row.leaf,
-        b64url(row.signature).encode(),
+
+def _opened(fields: Fields) -> bytes:
+    return orjson.dumps(
+        {
+            name: {"salt": b64url(salt), "text": data.decode(errors="replace")}
+            for name, (salt, data) in fields.items()
+        }
     )
-    if chosen.fields is None:
-        return line + b"}\n"
-    opened = {
-        name: {"salt": b64url(salt), "text": data.decode(errors="replace")}
-        for name, (salt, data) in chosen.fields.items()
-    }
-    return line + b',"opened":%b}\n' % orjson.dumps(opened)
 
 
-def record_of(chosen: Chosen) -> Record:
-    """The record that the projections read."""
-    row, fields = chosen.row, chosen.fields
-    said = None if fields is None else {name: data for name, (_, data) in fields.items()}
-    leaf = orjson.loads(row.leaf)
-    return Record(index=row.index, leaf_hash=b64url(row.hashed), leaf=leaf, said=said)
+def records(rows: Rows) -> Iterator[Record]:
+    """The records that the projections read."""
+    opened: Sequence[Fields | None] = rows.fields or [None] * len(rows)
+    for index, hashed, leaf, fields in zip(rows.index, rows.hashed, rows.leaf, opened, strict=True):
+        said = None if fields is None else {name: data for name, (_, data) in fields.items()}
+        yield Record(index=index, leaf_hash=b64url(hashed), leaf=orjson.loads(leaf), said=said)
 
 
-def _json_line(value: JsonValue) -> bytes | None:
-    return None if value is None else orjson.dumps(value) + b"\n"
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """One JSON value a record, or nothing for a record that the format does not have."""
+
+    value: Callable[[Record], JsonValue]
+
+    def head(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def piece(self, rows: Rows) -> tuple[bytes, int]:
+        """Line after line."""
+        values = [value for value in map(self.value, records(rows)) if value is not None]
+        return b"".join(orjson.dumps(value) + b"\n" for value in values), len(values)
+
+    def foot(self) -> bytes:
+        """Nothing."""
+        return b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +124,10 @@ class Csv:
         """The heading."""
         return self._text([[*CLOSED, *(OPENED if self.opened else ())]])
 
-    def piece(self, chosen: Sequence[Chosen]) -> tuple[bytes, int]:
+    def piece(self, rows: Rows) -> tuple[bytes, int]:
         """Rows, every cell neutralised."""
-        rows = [[neutral(cell) for cell in self._cells(record_of(item))] for item in chosen]
-        return self._text(rows), len(rows)
+        cells = [[neutral(cell) for cell in self._cells(record)] for record in records(rows)]
+        return self._text(cells), len(cells)
 
     def foot(self) -> bytes:
         """Nothing."""
@@ -140,11 +153,11 @@ class Otlp:
         """Nothing."""
         return b""
 
-    def piece(self, chosen: Sequence[Chosen]) -> tuple[bytes, int]:
+    def piece(self, rows: Rows) -> tuple[bytes, int]:
         """One request of all rows."""
-        records = [otlp_record(record_of(item)) for item in chosen]
-        request = otlp_request(records, self.origin)
-        return (orjson.dumps(request) + b"\n" if records else b""), len(records)
+        logged = [otlp_record(record) for record in records(rows)]
+        request = otlp_request(logged, self.origin)
+        return (orjson.dumps(request) + b"\n" if logged else b""), len(logged)
 
     def foot(self) -> bytes:
         """Nothing."""
@@ -162,14 +175,14 @@ def sink_of(name: str, *, opened: bool, origin: str, version: OcsfVersion) -> Si
     """
     match name:
         case "jsonl":
-            return Lines(native_line)
+            return Native()
         case "csv":
             return Csv(opened)
         case "parquet":
-            return ParquetSink(opened=opened, record_of=record_of)
+            return ParquetSink(opened=opened, records=records)
         case "ocsf":
-            return Lines(lambda chosen: _json_line(ocsf(record_of(chosen), version)))
+            return Lines(lambda record: ocsf(record, version))
         case "cloudevents":
-            return Lines(lambda chosen: _json_line(cloudevent(record_of(chosen), origin)))
+            return Lines(lambda record: cloudevent(record, origin))
         case _:
             return Otlp(origin)
