@@ -13,7 +13,7 @@ from importlib.metadata import version
 from flask import Blueprint
 
 from counterfoil.app_identity import identity_endpoints
-from counterfoil.app_reading import reading_flows
+from counterfoil.app_reading import export_checks, reading_flows
 from counterfoil.catalogues.store import CatalogueStore
 from counterfoil.config import Config
 from counterfoil.core.actions.contract import DIALECTS
@@ -300,7 +300,7 @@ def _frame(config: Config, adapters: Adapters, metrics: Metrics) -> Frame:
 
 
 def _register_documents(app: LeanFlask, config: Config, adapters: Adapters) -> None:
-    checks = _checks(adapters)
+    checks = _checks(config, adapters)
     app.register_blueprint(
         health_blueprint(checks, clock=adapters.clock, version=version("counterfoil"))
     )
@@ -327,7 +327,7 @@ def _published(config: Config, adapters: Adapters) -> Callable[[], JsonObject]:
     return lambda: {"keys": [{**key} for key in own.keys(adapters.clock.now())]}
 
 
-def _checks(adapters: Adapters) -> Mapping[str, Check]:
+def _checks(config: Config, adapters: Adapters) -> Mapping[str, Check]:
     def within() -> float:
         return adapters.clock.monotonic() + HEALTH_SECONDS
 
@@ -341,4 +341,5 @@ def _checks(adapters: Adapters) -> Mapping[str, Check]:
         "ledger:tenants": adapters.ledger.receipts.health,
         "reader:parser": reader,
         "identity:keys": lambda: adapters.verifier.health(now=adapters.clock.now()),
+        **export_checks(config, adapters.clock),
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from counterfoil.config_export import export_entry, export_findings
 from counterfoil.config_findings import finding, schema_finding
 from counterfoil.config_identity import oidc_findings, oidc_issuer
 from counterfoil.config_ledger import PostgresqlPlace, postgresql_place
@@ -108,12 +109,14 @@ def build(
         actions=MappingProxyType({entry["tool"]: mapping_of(entry) for entry in actions}),
         arguments=MappingProxyType({entry["tool"]: arguments_of(entry) for entry in actions}),
         development=development,
+        exports=tuple(export_entry(entry, base) for entry in read.entries("export")),
     )
     findings = [
         *_duplicates(read),
         *oidc_findings(config.identity.oidc, read.entries("oidc", within="identity")),
         *_locations(resources),
         *_meaning(config, actions),
+        *export_findings(read.entries("export")),
     ]
     return config, findings
 
@@ -255,6 +258,7 @@ def _duplicates(read: Defaults) -> Iterator[str]:
         (("identity", "saml"), read.entries("saml", within="identity"), "issuer"),
         (("resource",), read.entries("resource"), "id"),
         (("action",), read.entries("action"), "tool"),
+        (("export",), read.entries("export"), "name"),
         (("grant", "exchange"), read.entries("exchange", within="grant"), "issuer"),
     )
     for place, entries, member in checks:

@@ -109,6 +109,20 @@ class RemoteProvider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExportEntry:
+    """One `[[export]]`: a collector at `url`, or files in `directory`."""
+
+    name: str
+    tenant: str
+    url: str | None = None
+    header_file: Path | None = None
+    ca_file: Path | None = None
+    directory: Path | None = None
+    opened: bool = False
+    every_seconds: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueConfig:
     """`[catalogue]`: where snapshots of resources lie, and how old one may be."""
 
@@ -249,6 +263,7 @@ class Config:
     actions: Mapping[str, ActionMapping]
     arguments: Mapping[str, ToolArguments]
     development: bool
+    exports: tuple[ExportEntry, ...] = ()
 
 
 def split_address(text: str) -> tuple[str, int]:

@@ -51,6 +51,7 @@ def child_specs(
             *_integrator(config, environment, lock),
             *_providers(config, file, environment, lock),
             _http(config, file, environment, lock=lock, doors=tuple(doors)),
+            *_shipper(config, file, environment, lock),
         ]
 
     return specs
@@ -149,6 +150,29 @@ def _providers(
             environment={**environment, **_settings()},
             descriptors=descriptors,
             final_codes=frozenset({EXIT_CONFIG}),
+        )
+    ]
+
+
+def _shipper(
+    config: Config, file: Path | None, environment: dict[str, str], descriptors: tuple[int, ...]
+) -> Sequence[ChildSpec]:
+    """What pushes records to other systems; nothing where no entry says so."""
+    if not config.exports:
+        return []
+    command = [
+        *_PYTHON,
+        "counterfoil.cli.ship",
+        *([f"--config={file}"] if file else []),
+        *(["--dev"] if config.development else []),
+    ]
+    return [
+        ChildSpec(
+            name="shipper",
+            command=command,
+            environment={**environment, **_settings()},
+            descriptors=descriptors,
+            vital=False,
         )
     ]
 

@@ -29,7 +29,11 @@ EXIT_CHILD_LOST: Final = 70  # EX_SOFTWARE: a child could not be kept alive
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """How one child is run. `final_codes` are exits that a restart would only repeat."""
+    """How one child is run. `final_codes` are exits that a restart would only repeat.
+
+    One that is not `vital` never brings the others down, however often it dies: nobody who
+    decides needs it.
+    """
 
     name: str
     command: Sequence[str]
@@ -37,6 +41,7 @@ class ChildSpec:
     descriptors: tuple[int, ...] = ()
     stop_seconds: float = 5.0
     final_codes: frozenset[int] = frozenset()
+    vital: bool = True
 
 
 class Child:
@@ -84,7 +89,9 @@ class Child:
         while self._deaths[0] < now - BUDGET_SECONDS:
             self._deaths.popleft()
         if len(self._deaths) > BUDGET_DEATHS:
-            return None
+            if self.spec.vital:
+                return None
+            self._deaths.popleft()
         if lived >= STEADY_SECONDS:
             self._short_lives = 0
             return 0.0

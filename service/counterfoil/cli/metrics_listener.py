@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -23,8 +23,15 @@ MAX_CONNECTIONS: Final = 16
 class MetricsListener:
     """Answers `GET /metrics` on a bound socket until closed."""
 
-    def __init__(self, listener: socket.socket, folder: Path, children: Sequence[Child]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        folder: Path,
+        children: Sequence[Child],
+        exports: Callable[[], str] = str,
+    ) -> None:
         self._listener, self._folder, self._children = listener, folder, children
+        self._exports = exports
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
 
     async def serve(self) -> asyncio.Server:
@@ -51,7 +58,8 @@ class MetricsListener:
         if list(request) != [b"GET", b"/metrics"]:
             return _response("404 Not Found", "text/plain", b"GET /metrics\n")
         metrics = import_module("counterfoil.http.metrics")  # 60 ms that no start should wait for
-        body = metrics.exposition(str(self._folder)) + self._own().encode("ascii")
+        own = self._own() + self._exports()
+        body = metrics.exposition(str(self._folder)) + own.encode("ascii")
         return _response("200 OK", metrics.CONTENT_TYPE, body)
 
     def _own(self) -> str:

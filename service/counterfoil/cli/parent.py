@@ -29,6 +29,7 @@ from counterfoil.cli.output import say
 from counterfoil.cli.readiness import wait_until_ready
 from counterfoil.cli.run_directory import RunDirectory
 from counterfoil.config_model import Config
+from counterfoil.export_status import metrics_text, read_status
 from counterfoil.identity.credentials import check_key_files
 from counterfoil.keys import (
     ensure_delegation_key,
@@ -103,7 +104,9 @@ class _Parent:
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, supervisor.stop)
         running = asyncio.create_task(supervisor.run())
-        listener = MetricsListener(metrics, self.directory.metrics, supervisor.children)
+        listener = MetricsListener(
+            metrics, self.directory.metrics, supervisor.children, self._exports
+        )
         server = await listener.serve()
         greeting = asyncio.create_task(_greet(self.config, self.file))
         await supervisor.stopping.wait()
@@ -113,6 +116,12 @@ class _Parent:
         code = await running
         server.close()
         return code
+
+    def _exports(self) -> str:
+        now = SystemClock().now()
+        folder = self.directory.path
+        names = [entry.name for entry in self.config.exports]
+        return metrics_text({name: read_status(folder, name, now=now) for name in names})
 
 
 async def _greet(config: Config, file: Path | None) -> None:

@@ -53,6 +53,38 @@ def record_read(
     )
 
 
+def shipping(
+    tenant: str,
+    *,
+    name: str,
+    where: str,
+    opened: bool,
+    first: int,
+    event_id: str,
+    now: float,
+) -> Event:
+    """From here on records go to another system, by the configuration; said once for each.
+
+    Args:
+        tenant: whose records.
+        name: the entry's.
+        where: the collector's address, or the folder; sealed.
+        opened: whether with what was said.
+        first: the place in the log from which on.
+        event_id: a fresh id.
+        now: seconds since the epoch.
+    """
+    return Event(
+        kind=EXPORTED,
+        event_id=event_id,
+        time=now,
+        tenant=tenant,
+        subject=None,
+        plain={"via": "shipper", "export": name, "opened": opened, "first": first},
+        payload={"where": where.encode()},
+    )
+
+
 def exported(
     caller: Caller, *, manifest: JsonObject, digest: str, event_id: str, now: float
 ) -> Event:

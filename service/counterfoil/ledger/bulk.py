@@ -67,9 +67,10 @@ class Rows:
 
     def only(self, places: Sequence[int], fields: Sequence[Fields] | None) -> Rows:
         """Those of some places, with what was opened of them."""
-        columns = (self.index, self.leaf, self.hashed, self.signature)
-        index, leaf, hashed, signature = ([column[i] for i in places] for column in columns)
-        return Rows(index, leaf, hashed, signature, None, fields)
+        leaf, hashed, signature = (
+            [column[i] for i in places] for column in (self.leaf, self.hashed, self.signature)
+        )
+        return Rows([self.index[i] for i in places], leaf, hashed, signature, None, fields)
 
 
 class Bulk:
@@ -124,7 +125,7 @@ class Bulk:
         Raises:
             LedgerCorrupt: not what the leaf commits to.
         """
-        sealed = rows.sealed and rows.sealed[place]
+        sealed = None if rows.sealed is None else rows.sealed[place]
         try:
             leaf = orjson.loads(rows.leaf[place])
             name = leaf["subject_key"]
