@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,6 +31,7 @@ from counterfoil.config_saml import saml_findings, saml_provider
 from counterfoil.config_source import Place, Settings
 from counterfoil.core.claims import RoleEntry
 from counterfoil.core.model import ActionMapping, Enforcement, JsonObject, Resource
+from counterfoil.core.urls import is_loopback_host
 from counterfoil.errors import ConfigError
 from counterfoil.resources import packaged
 
@@ -193,11 +193,7 @@ def placeholders(entry: Mapping[str, Any]) -> list[str]:
 
 def is_loopback(address: str) -> bool:
     """True for a loopback address or `localhost`; other names may mean anything."""
-    host = split_address(address)[0]
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback_host(split_address(address)[0])
 
 
 def _catalogue(read: Defaults, base: Path) -> CatalogueConfig:
