@@ -101,7 +101,7 @@ def write(
     seconds = itertools.count(1, 2)
     store, done = open_store(folder, monotonic=lambda: float(next(seconds))), 0
     try:
-        export_verifier_key(folder / "keys", VerifierKey(store.prefix, store.public))
+        export_verifier_key(folder / "keys", store.line)
         sealer = _Sealer(store, Master(load_master(folder / "keys", create=True)))
         left = iter(events)
         while wires := [sealer.sealed(event) for event in islice(left, GROUP)]:

@@ -104,12 +104,11 @@ def test_records_beyond_the_tail_are_checked_from_a_signed_base(
 ) -> None:
     monkeypatch.setattr(startup, "TAIL_ENTRIES", 2)
     monkeypatch.setattr(startup, "_TAIL_FLOOR", 1)
-    public = load_receipt_key(stopped.keys, create=False).public
     with closing(sqlite3.connect(stopped.database)) as database:
-        assert set(startup.load_logs(database, stopped.key.name, public)) == {"default", "other"}
+        assert set(startup.load_logs(database, stopped.key)) == {"default", "other"}
         database.execute("UPDATE checkpoints SET frontier = zeroblob(length(frontier))")
         with pytest.raises(LedgerCorrupt, match="signed ones"):
-            startup.load_logs(database, stopped.key.name, public)
+            startup.load_logs(database, stopped.key)
 
 
 def test_a_second_writer_of_the_same_file_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`counterfoil keys`: makes the service's own keys, once, and rotates those that sign tokens."""
+"""`counterfoil keys`: makes the service's own keys, once, and rotates those that sign."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 
 from counterfoil.cli import EXIT_GOOD, SubParsers
 from counterfoil.config import find_config, load_config
+from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.config_model import Config
 from counterfoil.core.times import rfc3339_second
 from counterfoil.errors import ConfigError
@@ -26,9 +27,14 @@ from counterfoil.ledger.keys import (
     load_master,
     load_receipt_key,
 )
+from counterfoil.ledger.signing import NEXT_KEY, order_rotation
 from counterfoil.system import SystemClock
 
 _OF_THE_LEDGER: Final = (RECEIPT_KEY, SEALING_KEY)
+_OF_LOGS: Final = ("receipt", "checkpoint")
+AFTER_SECONDS: Final = 300
+RECEIPTS_OVERLAP_SECONDS: Final = 60
+MIN_RECEIPTS_OVERLAP_SECONDS: Final = 10  # far more than a record waits for its number
 _KEYS: Final = (GRANT_KEY_FILE, DELEGATION_KEY_FILE, *_OF_THE_LEDGER)
 _MAKE = """\
 Make those of the service's keys that are missing in keys.directory. What is there stays as
@@ -38,12 +44,17 @@ folder up together with the ledger: without its keys a ledger cannot be continue
 
 
 _ROTATE = """\
-Make a new key for grants or for delegation tokens. What the earlier key signed goes on
+Make a new key. grant and delegation: what the earlier key signed goes on
 counting for --overlap seconds; /.well-known/jwks.json names both at once, in running workers
 too. They sign with the new key after the next restart: wait five minutes with that, for as
 long may others hold a copy of the key set. With replicas, rotate once and copy the folder
 to the others before any restarts.
-The ledger's receipt key is not rotated by this: its records name one key.
+
+receipt (and checkpoint: it is one key) signs the ledger. The running service goes over to the
+new one by itself, without a stop: at once on SQLite; on PostgreSQL --after seconds from now
+(default 300), so that you can copy the keys folder to all replicas before. Each log gets a
+record that says so. What the old key signed until then counts for ever, and what it signs
+later never: give auditors the new receipt.pub, in which both stand.
 """
 
 
@@ -72,13 +83,16 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
         description=_ROTATE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    turn.add_argument("key", choices=sorted(KEY_FILES), help="which key")
+    turn.add_argument("key", choices=sorted([*KEY_FILES, *_OF_LOGS]), help="which key")
     turn.add_argument(
         "--overlap",
         type=int,
-        default=DEFAULT_OVERLAP_SECONDS,
         metavar="SECONDS",
-        help=f"how long the earlier key counts (default {DEFAULT_OVERLAP_SECONDS})",
+        help=f"how long the earlier key counts (default {DEFAULT_OVERLAP_SECONDS}; of receipts on"
+        f" PostgreSQL {RECEIPTS_OVERLAP_SECONDS}, on SQLite none)",
+    )
+    turn.add_argument(
+        "--after", type=int, metavar="SECONDS", help="receipt only: when it begins, from now"
     )
     turn.add_argument("--config", type=Path, metavar="FILE", help="the configuration file")
     turn.set_defaults(run=run_rotate)
@@ -107,11 +121,35 @@ def run_rotate(args: argparse.Namespace) -> int:
     config = load_config(find_config(args.config), os.environ)
     os.umask(0o077)
     now = SystemClock().now()
-    earlier = rotate(config.keys.directory, args.key, now=now, overlap_seconds=args.overlap)
+    if args.key in _OF_LOGS:
+        return _rotate_receipt(config, now, args.after, args.overlap)
+    overlap = DEFAULT_OVERLAP_SECONDS if args.overlap is None else args.overlap
+    earlier = rotate(config.keys.directory, args.key, now=now, overlap_seconds=overlap)
     until = rfc3339_second(now if earlier.until is None else earlier.until)
     print(f"made  {config.keys.directory / KEY_FILES[args.key]}")
     print(f"kept  {earlier.jwk['kid']}: what it signed counts until {until}")
     print("next  wait 300 seconds, then restart the service: then it signs with the new key")
+    return EXIT_GOOD
+
+
+def _rotate_receipt(config: Config, now: float, after: int | None, overlap: int | None) -> int:
+    replicas = isinstance(config.ledger.place, PostgresqlPlace)
+    after = after if after is not None else AFTER_SECONDS if replicas else 0
+    overlap = overlap if overlap is not None else RECEIPTS_OVERLAP_SECONDS
+    if after < 0 or (replicas and overlap < MIN_RECEIPTS_OVERLAP_SECONDS):
+        raise ConfigError(
+            f"--after is not negative, and --overlap of receipts at least"
+            f" {MIN_RECEIPTS_OVERLAP_SECONDS} seconds: what replicas signed last must get its place"
+        )
+    starts_at, folder = int(now) + after, config.keys.directory
+    old, new = order_rotation(folder, starts_at=starts_at, overlap_seconds=overlap)
+    print(f"made  {folder / NEXT_KEY}: {new.key_id().hex()}")
+    print(f"kept  {old.key_id().hex()}: what it has signed by then counts for ever")
+    if replicas:
+        print(f"next  copy {folder} to all replicas before {rfc3339_second(starts_at)}")
+    else:
+        print("next  nothing: the running service goes over to it, or the next one that starts")
+    print(f"then  give auditors the new {folder / VERIFIER_KEY}")
     return EXIT_GOOD
 
 

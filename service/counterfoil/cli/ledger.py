@@ -13,9 +13,10 @@ from counterfoil.cli.child_specs import origin_of
 from counterfoil.config import find_config, load_config
 from counterfoil.config_ledger import PASSWORD_VARIABLE, PostgresqlPlace, postgresql_place
 from counterfoil.errors import ConfigError
-from counterfoil.ledger.keys import known_prefix, load_receipt_key
 from counterfoil.ledger.postgresql.connection import connect, said
 from counterfoil.ledger.postgresql.setup import grant_auditor, grant_service, prepare
+from counterfoil.ledger.signing import load_signing
+from counterfoil.system import SystemClock
 
 _STATEMENT_MS = 3_600_000  # an index over a long ledger
 
@@ -58,10 +59,10 @@ def run(args: argparse.Namespace) -> int:
     if not isinstance(place, PostgresqlPlace):
         raise ConfigError("the ledger lies on SQLite: its writer renews it by itself")
     keys = config.keys.directory
-    public = load_receipt_key(keys, create=config.development).public
+    signing = load_signing(keys, SystemClock().now(), create=config.development)
     try:
         with connect(place, "migrate", statement_ms=_STATEMENT_MS) as db:
-            prefix = prepare(db, origin_of(config), known_prefix(keys), public)
+            prefix = prepare(db, origin_of(config), signing).name
             for role in args.service:
                 grant_service(db, role)
             for role in args.auditor:

@@ -186,9 +186,8 @@ def _processes(ledger: Path | PostgresqlPlace) -> int:
 
 
 def _since(paths: list[Path], key: VerifierKey) -> list[Checkpoint]:
-    verify = Verifier(key)
     notes = (note for path in paths for note in split_notes(path.read_bytes()))
-    return [read_note(note, key, verify) for note in notes]
+    return [read_note(note, key).checkpoint for note in notes]
 
 
 def _place(text: str, config: Config | None) -> Path | PostgresqlPlace:

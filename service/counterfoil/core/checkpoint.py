@@ -45,10 +45,15 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """An Ed25519 public key and the name it goes by (`name+hash+base64` in a file)."""
+    """An Ed25519 public key and the name it goes by (`name+hash+base64` in a file).
+
+    `earlier` are the names and keys that came before it, the latest first: what they signed in
+    their time still counts, and nothing that they sign now does (`succession.py`).
+    """
 
     name: str
     public: bytes
+    earlier: tuple[VerifierKey, ...] = ()
 
     def key_id(self) -> bytes:
         """SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key), first four bytes."""
@@ -56,13 +61,39 @@ class VerifierKey:
         return hashlib.sha256(data).digest()[:KEY_ID_BYTES]
 
     def named(self, name: str) -> VerifierKey:
-        """The same key under another log's name."""
-        return VerifierKey(name, self.public)
+        """The same key under another name; a log's, of this ledger, keeps what came before."""
+        log = name.removeprefix(self.name)
+        earlier = () if log == name else tuple(key.named(key.name + log) for key in self.earlier)
+        return VerifierKey(name, self.public, earlier)
+
+    def line(self) -> tuple[VerifierKey, ...]:
+        """This one and those before it, each alone, the latest first."""
+        alone = VerifierKey(self.name, self.public)
+        return (alone, *(key.line()[0] for key in self.earlier))
+
+    def log(self, origin: str) -> VerifierKey | None:
+        """The line of the log that went by this origin at some time; None for a foreign one."""
+        for key in self.line():
+            if origin.startswith(f"{key.name}/log/"):
+                return self.named(self.name + origin.removeprefix(key.name))
+        return None
 
     def text(self) -> str:
         """The C2SP verifier key, which Go's `sumdb/note` reads as it is."""
         encoded = b64encode(ED25519 + self.public).decode()
         return f"{self.name}+{self.key_id().hex()}+{encoded}"
+
+
+def parse_verifier_keys(text: str) -> VerifierKey:
+    """Read verifier keys, a line each, the latest first: the first one with its predecessors.
+
+    Raises:
+        InvalidNote: one is no verifier key, there is none, or one stands twice.
+    """
+    keys = [parse_verifier_key(line) for line in text.splitlines()]
+    if not keys or len(set(keys)) < len(keys):
+        raise InvalidNote("verifier keys are lines of the form name+hash+base64, each once")
+    return VerifierKey(keys[0].name, keys[0].public, tuple(keys[1:]))
 
 
 def parse_verifier_key(text: str) -> VerifierKey:

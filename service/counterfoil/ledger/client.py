@@ -16,7 +16,7 @@ import orjson
 
 from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.canonical import b64url, canonical_bytes
-from counterfoil.core.checkpoint import VerifierKey, log_origin
+from counterfoil.core.checkpoint import VerifierKey, log_origin, parse_verifier_keys
 from counterfoil.core.entry import NotRecordable
 from counterfoil.core.meanwhile import together
 from counterfoil.core.tree import leaf_hash
@@ -92,10 +92,10 @@ class LedgerClient:
         self._keys = KeyRing(self._master, self._fetch_key)
         self._channel = Channel(socket_path, clock.monotonic)
         self._grouper: Grouper[Ask, Value] = Grouper(self._exchange, MAX_GROUP)
-        self._reader = Reader(source_of(place), self._master, self._receipt_key)
+        self._reader = Reader(source_of(place), self._master, self._receipt_key, self._renewed_key)
         self.states = StateReader(self._reader, self._master, clock)
         self.revocations = RevocationReader(self._reader, self._master, clock)
-        self.evidence = EvidenceReader(self._reader.rows, self._receipt_key)
+        self.evidence = EvidenceReader(self._reader.rows, self._receipt_key, self._renewed_key)
         stopped = StoppedTenants(stops_beside(place, keys_directory))
         self.receipts = ReceiptWatch(self._reader.leaf, self._receipt_key, stopped)
         self.slices = Slices(self._reader, self._master)
@@ -284,14 +284,19 @@ class LedgerClient:
     def _receipt_key(self) -> VerifierKey:
         return self._ledger_name(self._clock.monotonic() + 1.0)
 
+    def _renewed_key(self) -> VerifierKey:
+        self._name = None
+        return self._receipt_key()
+
     def _ledger_name(self, deadline: float) -> VerifierKey:
-        if self._name is None:
+        name = self._name
+        if name is None:
             match self._ask(["hello"], deadline):
-                case ["ok", str(prefix), bytes(public)]:
-                    self._name = VerifierKey(prefix, public)
+                case ["ok", str(keys)]:
+                    name = self._name = parse_verifier_keys(keys)
                 case answer:
                     raise _error(answer)
-        return self._name
+        return name
 
     def _ask(
         self, request: Value, deadline: float, meanwhile: Callable[[], None] | None = None

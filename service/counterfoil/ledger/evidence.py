@@ -19,8 +19,8 @@ import orjson
 from counterfoil.core.canonical import NotCanonical, b64url, canonical_bytes
 from counterfoil.core.checkpoint import KEY_ID_BYTES, VerifierKey
 from counterfoil.core.entry import MAX_LEAF_BYTES, leaf_problem, receipt_message
+from counterfoil.core.succession import Signs
 from counterfoil.core.tree import leaf_hash
-from counterfoil.ledger.keys import Verifier
 from counterfoil.ledger.sealing import unpack_sealed
 from counterfoil.ledger.signatures import Signed
 
@@ -43,33 +43,37 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class LogName:
-    """Which log a record should belong to, and the key that signs it."""
+    """Which log a record should belong to, and the signs under which it may have been written."""
 
     tenant: str
     key: VerifierKey
-    key_id: bytes
-    verify: Verifier
+    ledger: VerifierKey
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A record's hash (None where it has no bytes), its fields (where it has), what is wrong.
 
-    `signed` is its receipt's signature and message, where nothing is wrong: still to be checked.
+    `signed` is its receipt's key, signature and message, where nothing is wrong: still to be
+    checked; `sign` is the place of that key in the line.
     """
 
     hashed: bytes | None
     leaf: Leaf | None
     problem: str | None
     signed: Signed | None = None
+    sign: int = 0
 
 
 class BadRecord(ValueError):
     """What is wrong with a record, in a few words."""
 
 
-def check_record(record: StoredRecord, log: LogName) -> Verdict:
-    """Check all but the signature of one record; never raises for any content of the file."""
+def check_record(record: StoredRecord, log: LogName, signs: Signs) -> Verdict:
+    """Check all but the signature of one record; never raises for any content of the file.
+
+    Whether its sign counts in its place is asked of `signs.step` by the caller.
+    """
     leaf = record.leaf
     if not isinstance(leaf, bytes):
         return Verdict(None, None, "the leaf is not bytes")
@@ -84,15 +88,14 @@ def check_record(record: StoredRecord, log: LogName) -> Verdict:
             check_sealed(record.sealed, value["sealed"])  # 4
         except BadRecord as error:
             problem = str(error)
-    signature = record.signature
-    if problem is None and not (
-        isinstance(signature, bytes) and signature[:KEY_ID_BYTES] == log.key_id
-    ):
-        problem = "the stored receipt is of another key"
-    if problem is not None or not isinstance(signature, bytes):
-        return Verdict(hashed, value, problem)
+    signature, sign = record.signature, None
+    if problem is None and isinstance(signature, bytes):
+        sign = signs.of(value["origin"], signature[:KEY_ID_BYTES])
+    if problem is not None or not isinstance(signature, bytes) or sign is None:
+        return Verdict(hashed, value, problem or "the stored receipt is of another key")
     message = receipt_message(value["origin"], value["event_id"], b64url(hashed), value["time"])
-    return Verdict(hashed, value, None, (signature[KEY_ID_BYTES:], message))  # 5
+    signed = (signs.public(sign), signature[KEY_ID_BYTES:], message)
+    return Verdict(hashed, value, None, signed, sign)  # 5
 
 
 def read_leaf(leaf: bytes) -> Leaf:
@@ -119,7 +122,9 @@ def read_leaf(leaf: bytes) -> Leaf:
 
 
 def _place_problem(record: StoredRecord, leaf: Leaf, log: LogName) -> str | None:
-    if leaf["origin"] != log.key.name or leaf["tenant"] != log.tenant:
+    names = {log.key.name, *(key.name for key in log.key.earlier)} if log.key.earlier else None
+    foreign = leaf["origin"] != log.key.name if names is None else leaf["origin"] not in names
+    if foreign or leaf["tenant"] != log.tenant:
         return "the leaf belongs to another log"
     if leaf["event_id"] != record.event_id:
         return "the column event_id is not the leaf's"

@@ -6,12 +6,13 @@ from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.core.model import JsonObject
 from counterfoil.core.tiles import WIDTH, Tile, entry_bundle
 from counterfoil.core.tree import leaf_hash
+from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger.nodes import Head, Nodes
 from counterfoil.ledger.prove import (
     Unknown,
@@ -22,6 +23,7 @@ from counterfoil.ledger.prove import (
     record_of,
 )
 
+T = TypeVar("T")
 MAX_TILES = 64
 """Full tiles above level 0 that are remembered: one costs up to 65,536 leaves, and is for ever."""
 
@@ -39,10 +41,17 @@ class EvidenceReader:
     Args:
         read: `Reader.rows`.
         receipt_key: the ledger's public key, named by its origin prefix.
+        renewed: the same, asked for anew: the writer may have gone over to another key.
     """
 
-    def __init__(self, read: Read, receipt_key: Callable[[], VerifierKey]) -> None:
+    def __init__(
+        self,
+        read: Read,
+        receipt_key: Callable[[], VerifierKey],
+        renewed: Callable[[], VerifierKey] | None = None,
+    ) -> None:
         self._read, self._receipt_key = read, receipt_key
+        self._renewed = renewed or receipt_key
         self._tiles: OrderedDict[tuple[str, Tile], bytes] = OrderedDict()
         self._lock = Lock()
 
@@ -95,7 +104,7 @@ class EvidenceReader:
             record = record_of(self._query, name, tenant=tenant)
         except Unknown:
             return None
-        return proof_of(self._query, record, self._receipt_key()).to_bytes()
+        return self._keyed(lambda key: proof_of(self._query, record, key).to_bytes())
 
     def consistency(self, tenant: str, old_size: int) -> JsonObject | None:
         """That an older log is the beginning of this one (`ports_evidence.Evidence`)."""
@@ -110,7 +119,18 @@ class EvidenceReader:
         }
 
     def _head(self, tenant: str) -> Head | None:
-        return head_of(self._query, tenant, self._receipt_key())
+        return self._keyed(lambda key: head_of(self._query, tenant, key))
+
+    def _keyed(self, read: Callable[[VerifierKey], T]) -> T:
+        """Read by the key that is known here, or by the one that it has been rotated to."""
+        key = self._receipt_key()
+        try:
+            return read(key)
+        except LedgerCorrupt:
+            fresh = self._renewed()
+            if fresh == key:
+                raise
+            return read(fresh)
 
     def _query(self, sql: str, parameters: tuple[str | bytes, ...]) -> list[tuple[object, ...]]:
         return self._read(sql, *parameters)

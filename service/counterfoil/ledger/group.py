@@ -12,6 +12,8 @@ from dataclasses import replace
 from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin, signed_note
 from counterfoil.core.entry import receipt_message
+from counterfoil.core.succession import begun, record
+from counterfoil.core.times import rfc3339
 from counterfoil.core.tree import Frontier, leaf_hash
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger import once, states
@@ -37,13 +39,13 @@ class Group:
         db: sqlite3.Connection,
         logs: Mapping[str, LogState],
         *,
-        prefix: str,
+        line: VerifierKey,
         key: ReceiptKey,
         seq: int,
         now: float,
         monotonic: float,
     ) -> None:
-        self._db, self._logs, self._prefix, self._key = db, logs, prefix, key
+        self._db, self._logs, self._line, self._key = db, logs, line, key
         self._now, self._monotonic = now, monotonic
         self._known_keys: set[str] = set()
         self.touched: dict[str, LogState] = {}
@@ -89,6 +91,26 @@ class Group:
             if state.frontier.size > state.kept_size:
                 self.touched[tenant] = replace(state, kept_at=float("-inf"))
         self.sign()
+
+    def hand_over(self, endorsement: bytes) -> None:
+        """End the sign before in every log that is still of it (`core/succession.py`)."""
+        for tenant, known in self._logs.items():
+            new = self._line.named(log_origin(self._line.name, tenant)).line()[0]
+            if known.key == new:
+                continue
+            state = known.copy()
+            plain = begun(
+                known.key,
+                new,
+                size=state.frontier.size,
+                root=state.frontier.root(),
+                endorsement=endorsement,
+                overlap=False,
+            )
+            _, leaf = record(tenant, new, plain, time=rfc3339(self._now))
+            state.key, state.key_id, state.kept_at = new, new.key_id(), float("-inf")
+            self.touched[tenant] = state
+            self._record(read_item([leaf, None, None]))
 
     def _append(self, events: list[Value]) -> list[Value]:
         """All events of one caller, or none."""
@@ -151,7 +173,7 @@ class Group:
 
     def _origin(self, tenant: str) -> str:
         state = self._logs.get(tenant)
-        return state.key.name if state else log_origin(self._prefix, tenant)
+        return state.key.name if state else log_origin(self._line.name, tenant)
 
     def _key_of(self, lookup: bytes, name: str, wrapped: bytes) -> list[Value]:
         """The data key that stands for `lookup`; the proposed one where there is none yet."""
@@ -182,7 +204,7 @@ class Group:
         return state
 
     def _open_log(self, tenant: str) -> LogState:
-        key = VerifierKey(log_origin(self._prefix, tenant), self._key.public)
+        key = self._line.named(log_origin(self._line.name, tenant)).line()[0]
         frontier = Frontier()
         log = self._db.execute(
             "INSERT INTO logs (tenant, size, frontier, root, note, kept) VALUES (?, 0, ?, ?, ?, 0)",

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from counterfoil.core.checkpoint import (
     Checkpoint,
@@ -16,7 +17,8 @@ from counterfoil.core.checkpoint import (
 )
 from counterfoil.core.entry import ID, ORIGIN, from_b64url, receipt_message
 from counterfoil.core.model import Receipt
-from counterfoil.ledger.keys import Verifier
+from counterfoil.ledger.keys import Verifier, signed_by
+from counterfoil.ledger.startup import signer_of
 
 _BETWEEN = re.compile("(?<=\n)\n(?!— )".encode())
 
@@ -26,11 +28,20 @@ class InvalidEvidence(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class HeldNote:
+    """A checkpoint, and the public key that signed it; empty where it is one's own memory."""
+
+    checkpoint: Checkpoint
+    public: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """Held evidence by log; every signature has been checked."""
 
-    checkpoints: dict[str, list[Checkpoint]] = field(default_factory=dict)
-    receipts: dict[str, dict[str, str]] = field(default_factory=dict)  # origin → event → hash
+    checkpoints: dict[str, list[HeldNote]] = field(default_factory=dict)
+    # origin → event → (leaf hash, key id)
+    receipts: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     contradictions: list[tuple[str, str]] = field(default_factory=list)  # two hashes, both signed
     checked: dict[str, int] = field(default_factory=dict)  # origin → size that was verified before
 
@@ -51,29 +62,31 @@ def read_held(notes: Sequence[bytes], receipts: Sequence[bytes], key: VerifierKe
     Raises:
         InvalidEvidence: not evidence under this key.
     """
-    held, verify = Held(), Verifier(key)
+    held = Held()
     for note in notes:
-        checkpoint = read_note(note, key, verify)
-        held.checkpoints.setdefault(checkpoint.origin, []).append(checkpoint)
+        found = read_note(note, key)
+        held.checkpoints.setdefault(found.checkpoint.origin, []).append(found)
     for data in receipts:
         for receipt in _receipts_in(data):
-            _check_receipt(receipt, _named(key, receipt.origin), verify)
+            _check_receipt(receipt, key)
             known = held.receipts.setdefault(receipt.origin, {})
-            if known.setdefault(receipt.event_id, receipt.leaf_hash) != receipt.leaf_hash:
+            said = (receipt.leaf_hash, receipt.key_id)
+            if known.setdefault(receipt.event_id, said)[0] != receipt.leaf_hash:
                 held.contradictions.append((receipt.origin, receipt.event_id))
-    for checkpoints in held.checkpoints.values():
-        checkpoints.sort(key=lambda checkpoint: checkpoint.size)
     return held
 
 
-def read_note(note: bytes, key: VerifierKey, verify: Verifier) -> Checkpoint:
-    """A checkpoint of one of this ledger's logs.
+def read_note(note: bytes, key: VerifierKey) -> HeldNote:
+    """A checkpoint of one of this ledger's logs, by its present key or one before it.
 
     Raises:
-        InvalidEvidence: it is not signed by this key.
+        InvalidEvidence: it is not signed by one of these.
     """
     try:
-        return open_checkpoint(note, _named(key, note_origin(note)), verify)
+        origin = note_origin(note)
+        signs = [sign for sign in _signs(key, origin) if sign.name == origin]
+        sign = signer_of(note, signs)
+        return HeldNote(open_checkpoint(note, sign, partial(signed_by, sign.public)), sign.public)
     except InvalidNote as error:
         raise InvalidEvidence(f"a held checkpoint: {error}") from error
 
@@ -81,8 +94,7 @@ def read_note(note: bytes, key: VerifierKey, verify: Verifier) -> Checkpoint:
 def add_checked(held: Held, checked: Sequence[Checkpoint]) -> None:
     """Take checkpoints below which everything was verified before; they are held like others."""
     for checkpoint in checked:
-        held.checkpoints.setdefault(checkpoint.origin, []).append(checkpoint)
-        held.checkpoints[checkpoint.origin].sort(key=lambda item: item.size)
+        held.checkpoints.setdefault(checkpoint.origin, []).append(HeldNote(checkpoint))
         sizes = (checkpoint.size, held.checked.get(checkpoint.origin, 0))
         held.checked[checkpoint.origin] = max(sizes)
 
@@ -92,10 +104,11 @@ def split_notes(data: bytes) -> list[bytes]:
     return [note if note.endswith(b"\n") else note + b"\n" for note in _BETWEEN.split(data)]
 
 
-def _named(key: VerifierKey, origin: str) -> VerifierKey:
-    if not origin.startswith(f"{key.name}/log/"):
+def _signs(key: VerifierKey, origin: str) -> tuple[VerifierKey, ...]:
+    log = key.log(origin)
+    if log is None:
         raise InvalidEvidence(f"held evidence of {origin} is not about {key.name}")
-    return key.named(origin)
+    return log.line()
 
 
 def _receipts_in(data: bytes) -> list[Receipt]:
@@ -120,14 +133,14 @@ def _receipt(value: object) -> Receipt:
     return Receipt(**{name: inner[name] for name in names})
 
 
-def _check_receipt(receipt: Receipt, key: VerifierKey, verify: Verifier) -> None:
+def _check_receipt(receipt: Receipt, key: VerifierKey) -> None:
     parts = (receipt.origin, receipt.event_id, receipt.leaf_hash, receipt.time)
     if not ORIGIN.fullmatch(receipt.origin) or not ID.fullmatch(receipt.event_id):
         raise InvalidEvidence("a held receipt is malformed")
+    _signs(key, receipt.origin)
     try:
-        signature = from_b64url(receipt.signature)
+        stored = bytes.fromhex(receipt.key_id) + from_b64url(receipt.signature)
     except ValueError as error:
         raise InvalidEvidence("a held receipt's signature cannot be read") from error
-    other = receipt.key_id != key.key_id().hex()
-    if other or not verify(signature, receipt_message(*parts)):
+    if not Verifier(key).receipt(stored, receipt.origin, receipt_message(*parts)):
         raise InvalidEvidence(f"the held receipt of {receipt.event_id} is not signed by this key")

@@ -17,7 +17,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from counterfoil.core.checkpoint import InvalidNote, VerifierKey, parse_verifier_key
+from counterfoil.core.checkpoint import (
+    KEY_ID_BYTES,
+    InvalidNote,
+    VerifierKey,
+    parse_verifier_keys,
+)
 from counterfoil.errors import ConfigError
 
 RECEIPT_KEY = "receipt.pem"
@@ -35,22 +40,33 @@ class ReceiptKey:
         self.sign = private.sign
 
 
-def load_receipt_key(directory: Path, *, create: bool) -> ReceiptKey:
+def load_receipt_key(directory: Path, *, create: bool, name: str = RECEIPT_KEY) -> ReceiptKey:
     """Read the private key; `create` (development only) makes a missing one.
 
     Raises:
         ConfigError: missing, readable by others, or not an Ed25519 key.
     """
-    path = directory / RECEIPT_KEY
+    path = directory / name
     if create:
-        _create(path, _new_receipt_key)
-    data = _read_private(path)
+        _create(path, new_receipt_key)
     try:
-        private = serialization.load_pem_private_key(data, password=None)
+        return receipt_key_of(_read_private(path))
+    except ValueError as error:
+        raise ConfigError(f"{path} is {error}") from error
+
+
+def receipt_key_of(pem: bytes) -> ReceiptKey:
+    """The key of a file's contents.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        private = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{path} is not an unencrypted PEM private key") from error
+        raise ValueError("not an unencrypted PEM private key") from error
     if not isinstance(private, Ed25519PrivateKey):
-        raise ConfigError(f"{path} is not an Ed25519 key")
+        raise ValueError("not an Ed25519 key")  # noqa: TRY004 (of a file's contents)
     return ReceiptKey(private)
 
 
@@ -71,13 +87,17 @@ def load_master(directory: Path, *, create: bool) -> bytes:
 
 def export_verifier_key(directory: Path, key: VerifierKey) -> None:
     """Write `receipt.pub`, all that `counterfoil verify` needs; not on a read-only mount."""
-    path, text = directory / VERIFIER_KEY, key.text() + "\n"
+    path, text = directory / VERIFIER_KEY, verifier_text(key)
     try:
         if not path.exists() or path.read_text() != text:
-            temporary = _written(path, text.encode(), mode=0o644)
-            temporary.replace(path)
+            replace_file(path, text.encode(), mode=0o644)
     except OSError:
         return  # keys from a read-only secret: the operator exports it once
+
+
+def verifier_text(key: VerifierKey) -> str:
+    """A verifier key file: the present key, then those before it, a line each."""
+    return "".join(f"{one.text()}\n" for one in key.line())
 
 
 def read_verifier_key(path: Path) -> VerifierKey:
@@ -87,41 +107,66 @@ def read_verifier_key(path: Path) -> VerifierKey:
         ConfigError: unreadable, or no Ed25519 verifier key.
     """
     try:
-        return parse_verifier_key(path.read_text())
+        return parse_verifier_keys(path.read_text())
     except (OSError, UnicodeDecodeError, InvalidNote) as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def known_prefix(directory: Path) -> str | None:
-    """The origin prefix of the ledger that this folder's key belongs to, if it has one yet.
+def known_key(directory: Path) -> VerifierKey | None:
+    """The ledger that this folder's key belongs to, if it has one yet.
 
     Raises:
         ConfigError: `receipt.pub` is there and no verifier key.
     """
     path = directory / VERIFIER_KEY
-    return read_verifier_key(path).name if path.exists() else None
+    return read_verifier_key(path) if path.exists() else None
+
+
+def known_prefix(directory: Path) -> str | None:
+    """Its origin prefix.
+
+    Raises:
+        ConfigError: as `known_key`.
+    """
+    key = known_key(directory)
+    return None if key is None else key.name
 
 
 class Verifier:
-    """Checks Ed25519 signatures of one public key."""
+    """Checks Ed25519 signatures of a ledger's key; of its receipts those of earlier keys too."""
 
     def __init__(self, key: VerifierKey) -> None:
+        self._key = key
         self._public = Ed25519PublicKey.from_public_bytes(key.public)
 
     def __call__(self, signature: bytes, message: bytes) -> bool:
-        """Whether the key made this signature over this message."""
+        """Whether the present key made this signature over this message."""
         try:
             self._public.verify(signature, message)
         except InvalidSignature:
             return False
         return True
 
-    def receipt(self, stored: bytes, key_id: bytes, message: bytes) -> bool:
-        """Whether `stored`, key id ‖ signature, is this key's receipt over a message."""
-        return stored.startswith(key_id) and self(stored[len(key_id) :], message)
+    def receipt(self, stored: bytes, origin: str, message: bytes) -> bool:
+        """Whether `stored`, key id ‖ signature, is the receipt of a log that went by `origin`.
+
+        The record's own place decides whether the key counted then: `verify` asks that.
+        """
+        for key in self._key.line():
+            log = key.named(origin) if origin.startswith(f"{key.name}/log/") else None
+            if log is not None and stored.startswith(log.key_id()):
+                verify = self if key.public == self._key.public else Verifier(key)
+                return verify(stored[KEY_ID_BYTES:], message)
+        return False
 
 
-def _new_receipt_key() -> bytes:
+def signed_by(public: bytes, signature: bytes, message: bytes) -> bool:
+    """`succession.Verify`."""
+    return Verifier(VerifierKey("", public))(signature, message)
+
+
+def new_receipt_key() -> bytes:
+    """A fresh private key, as PEM."""
     return Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -141,6 +186,20 @@ def _create(path: Path, make: Callable[[], bytes]) -> None:
         return
     finally:
         temporary.unlink()
+
+
+def replace_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Put whole new contents in a file's place, durably.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    _written(path, data, mode=mode).replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _written(path: Path, data: bytes, *, mode: int) -> Path:

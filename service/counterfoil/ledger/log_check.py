@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from counterfoil.core.canonical import b64url
-from counterfoil.core.checkpoint import Checkpoint, InvalidNote, open_checkpoint
+from counterfoil.core.checkpoint import KEY_ID_BYTES, Checkpoint, InvalidNote, open_checkpoint
 from counterfoil.core.entry import data_key_id
 from counterfoil.core.model import JsonObject
+from counterfoil.core.succession import MARKS, Signs
 from counterfoil.core.tree import Frontier, leaf_hash
 from counterfoil.ledger.evidence import (
     BadRecord,
@@ -21,7 +23,8 @@ from counterfoil.ledger.evidence import (
     check_record,
     read_leaf,
 )
-from counterfoil.ledger.held import Held
+from counterfoil.ledger.held import Held, HeldNote
+from counterfoil.ledger.keys import signed_by
 from counterfoil.ledger.port import Database
 from counterfoil.ledger.report import Report
 from counterfoil.ledger.signatures import Signatures
@@ -98,12 +101,17 @@ class LogCheck:
         self._db, self._row, self._report = db, row, report
         self._keys, self._progress = keys, progress
         self._origin = row.name.key.name
-        self._held = iter(held.checkpoints.get(self._origin, ()))
-        self._checked = held.checked.get(self._origin, 0)
-        self._receipts = dict(held.receipts.get(self._origin, {}))
+        self._signs = Signs(row.name.key, row.name.ledger, signed_by)
+        names = {key.name for key in row.name.key.line()}
+        notes = [note for name in names for note in held.checkpoints.get(name, ())]
+        self._held = iter(sorted(notes, key=lambda note: note.checkpoint.size))
+        self._checked = max(held.checked.get(name, 0) for name in names)
+        self._receipts = {
+            event: one for name in names for event, one in held.receipts.get(name, {}).items()
+        }
         self._frontier = Frontier()
         self._stories = Stories(self._earlier)
-        self._signatures = Signatures(row.name.key, pool)
+        self._signatures = Signatures(pool)
         self._previous_seq = 0
         self._payloads = 0
 
@@ -121,7 +129,8 @@ class LogCheck:
             self._find(f"kept checkpoint {due[0]}", "is out of order or beyond the log")
             due = next(kept, None)
         while held is not None:
-            self._find("log", f"ends at {self._frontier.size}, a held checkpoint at {held.size}")
+            size = held.checkpoint.size
+            self._find("log", f"ends at {self._frontier.size}, a held checkpoint at {size}")
             held = next(self._held, None)
         for event_id, approval in self._stories.unspent():
             self._find("log", f"{event_id} was allowed by {approval}, which was never spent")
@@ -141,21 +150,28 @@ class LogCheck:
             self._find(where, "has a number in the file that is out of order")
         else:
             self._previous_seq = record.seq
-        if record.index < self._checked and isinstance(record.leaf, bytes):
+        if self._known(record.index, record.leaf) and isinstance(record.leaf, bytes):
             verdict = Verdict(leaf_hash(record.leaf), None, None)
         else:
-            verdict = check_record(record, self._row.name)
+            verdict = check_record(record, self._row.name, self._signs)
         if verdict.problem is not None:
             self._find(where, verdict.problem)
         elif verdict.leaf is not None:
             if verdict.signed is not None:
                 self._signatures.add(where, verdict.signed)
+            wrong = self._signs.step(
+                verdict.sign, verdict.leaf, size=self._frontier.size, root=self._frontier.root
+            )
+            if wrong is not None:
+                self._find(where, wrong)
             self._judge(record.index, where, verdict.leaf)
         if verdict.hashed is None:
             return False
-        held_hash = self._receipts.pop(str(record.event_id), None)
-        if held_hash not in {None, b64url(verdict.hashed)}:
-            self._find(where, "is not what a held receipt says")
+        receipt = self._receipts.pop(str(record.event_id), None)
+        if receipt is not None:
+            stored = record.signature[:KEY_ID_BYTES] if isinstance(record.signature, bytes) else b""
+            if receipt != (b64url(verdict.hashed), stored.hex()):
+                self._find(where, "is not what a held receipt says")
         self._payloads += record.sealed is not None
         self._frontier.append(verdict.hashed)
         self._report.entries += 1
@@ -164,6 +180,12 @@ class LogCheck:
                 self._note_reached()
             self._progress(self._report.entries)
         return True
+
+    def _known(self, index: int, leaf: object) -> bool:
+        """Checked before; what says which key counts is looked at all the same."""
+        if not 0 < index < self._checked or not isinstance(leaf, bytes):
+            return False
+        return not any(mark in leaf for mark in MARKS)
 
     def _note_reached(self) -> None:
         self._failed_signatures()
@@ -196,23 +218,27 @@ class LogCheck:
         self,
         due: tuple[object, ...] | None,
         kept: Iterator[tuple[object, ...]],
-        held: Checkpoint | None,
-    ) -> tuple[tuple[object, ...] | None, Checkpoint | None]:
+        held: HeldNote | None,
+    ) -> tuple[tuple[object, ...] | None, HeldNote | None]:
         """Compare every kept and held checkpoint of the current size; the next ones."""
         size = self._frontier.size
         while due is not None and due[1] == size:
             self._check_note(f"kept checkpoint {due[0]}", due[2], due[3])
             self._report.checkpoints += 1
             due = next(kept, None)
-        while held is not None and held.size == size:
-            if held.root != self._frontier.root():
+        while held is not None and held.checkpoint.size == size:
+            if held.checkpoint.root != self._frontier.root():
                 self._find("log", f"a held checkpoint of size {size} has another root")
+            if held.public not in {b"", self._signs.now.public}:
+                self._find("log", f"a held checkpoint of size {size} is of a key that had ended")
             self._report.held_checkpoints += 1
             held = next(self._held, None)
         return due, held
 
     def _check_row(self) -> None:
         """Step 4."""
+        if self._frontier.size and self._signs.now != self._row.name.key.line()[0]:
+            self._find("log", "was never handed over to its present key and name")
         frontier, root, note = self._row.stored
         if self._row.size != self._frontier.size:
             self._find("log", f"says {self._row.size} entries and has {self._frontier.size}")
@@ -230,7 +256,8 @@ class LogCheck:
             self._find(where, "the stored frontier is not that of the records")
         try:
             data = note if isinstance(note, bytes) else b""
-            checkpoint = open_checkpoint(data, self._row.name.key, self._row.name.verify)
+            key = self._signs.now
+            checkpoint = open_checkpoint(data, key, partial(signed_by, key.public))
         except InvalidNote as error:
             self._find(where, f"the signed checkpoint: {error}")
             return

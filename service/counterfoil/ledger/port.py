@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
+from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.ledger.frames import Value
+from counterfoil.ledger.signing import Signing
 
 Answer: TypeAlias = "list[Value]"
 
@@ -25,8 +27,8 @@ class WriterStore(Protocol):
         """The ledger's own name, which its logs' origins begin with."""
 
     @property
-    def public(self) -> bytes:
-        """The public half of the receipt key."""
+    def line(self) -> VerifierKey:
+        """The ledger's name and the public half of the receipt key, with those before them."""
 
     @property
     def entries(self) -> int:
@@ -41,6 +43,14 @@ class WriterStore(Protocol):
         Raises:
             StorageUnavailable: nothing is known to be written; the writer goes on.
             StorageFailed, LedgerCorrupt: the writer must exit.
+        """
+
+    def hand_over(self, signing: Signing) -> None:
+        """Go over to a rotated key; what is signed from then on is signed by that one.
+
+        Raises:
+            ConfigError: it is no successor of the present key, which goes on.
+            StorageUnavailable, StorageFailed: as `commit`.
         """
 
     def trouble(self) -> str:

@@ -7,9 +7,10 @@ and nowhere else.
 
 What must hold, with the public key alone:
 1. The leaf is a record of the published schema in its only spelling.
-2. The checkpoint is signed by the key, for the log that the leaf names.
+2. The checkpoint is signed by the present key, for the log that the leaf names.
 3. The inclusion proof leads from the leaf to the checkpoint's root.
-4. The receipt is signed by the key over the leaf's own hash.
+4. The receipt is signed over the leaf's own hash, by that key or one that came before it: its place
+   under the checkpoint says that it counted then.
 5. Each opened payload, with its salt, gives the leaf's commitment.
 """
 
@@ -25,12 +26,14 @@ from typing import Any
 
 from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import (
+    KEY_ID_BYTES,
     MAX_NOTE_BYTES,
     Checkpoint,
     InvalidNote,
     VerifierKey,
     base64_bytes,
     open_checkpoint,
+    split_note,
 )
 from counterfoil.core.entry import (
     HASH,
@@ -50,6 +53,11 @@ from counterfoil.ledger.keys import Verifier
 FORMAT = "counterfoil/proof/v1"
 MAX_PROOF_BYTES = 16 * 1024 * 1024  # a payload is at most a request's body, twice
 _TLOG_PROOF = "c2sp.org/tlog-proof@v1"
+_ENDED = (
+    "the checkpoint is signed by a key or name that has ended, and whoever has stolen that key can"
+    " make such a file today. Make it anew with `counterfoil prove`; or check it with the key file"
+    " of its day, if you trust that it is of that day"
+)
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,17})")
 _MAX_STEPS = 63
 _MEMBERS = {"format", "leaf", "proof", "receipt", "opened"}
@@ -141,12 +149,15 @@ def check_proof(proof: ProofFile, key: VerifierKey) -> Proved:
         leaf = read_leaf(proof.leaf)  # 1
     except BadRecord as error:
         raise InvalidProof(f"the record: {error}") from error
-    if not leaf["origin"].startswith(f"{key.name}/log/"):
+    named = key.log(leaf["origin"])
+    if named is None:
         raise InvalidProof(f"the record is of {leaf['origin']}; the key is for {key.name}")
-    verify, named = Verifier(key), key.named(leaf["origin"])
+    verify = Verifier(key)
     try:
         checkpoint = open_checkpoint(proof.note, named, verify)  # 2
     except InvalidNote as error:
+        if _by_an_ended_key(proof.note, named):
+            raise InvalidProof(_ENDED) from error
         raise InvalidProof(f"the checkpoint: {error}") from error
     hashed = leaf_hash(proof.leaf)
     try:
@@ -156,7 +167,7 @@ def check_proof(proof: ProofFile, key: VerifierKey) -> Proved:
     if root != checkpoint.root:
         raise InvalidProof("the inclusion proof does not lead to the checkpoint's root")
     message = receipt_message(leaf["origin"], leaf["event_id"], b64url(hashed), leaf["time"])
-    if not verify.receipt(proof.receipt, named.key_id(), message):
+    if not verify.receipt(proof.receipt, leaf["origin"], message):
         raise InvalidProof("the receipt is not that of the record")  # 4
     for name, item in proof.opened.items():  # 5
         made = b64url(commitment(item.salt, name, item.data))
@@ -164,6 +175,14 @@ def check_proof(proof: ProofFile, key: VerifierKey) -> Proved:
             raise InvalidProof(f"the opened {name} is not what the record commits to")
     opened = {name: item.data for name, item in proof.opened.items()}
     return Proved(leaf, proof.index, checkpoint, opened)
+
+
+def _by_an_ended_key(note: bytes, named: VerifierKey) -> bool:
+    try:
+        signers = {(name, data[:KEY_ID_BYTES]) for name, data in split_note(note)[1]}
+    except InvalidNote:
+        return False
+    return any((key.name, key.key_id()) in signers for key in named.line()[1:])
 
 
 def _tlog_proof(text: str) -> tuple[int, list[bytes], bytes]:

@@ -67,14 +67,20 @@ class Reader:
         source: where the ledger lies: a SQLite file, or what reads another store.
         master: opens data keys.
         receipt_key: the public key that receipts must verify under.
+        renewed: the same, asked for anew: another process may have gone over to another key.
     """
 
     def __init__(
-        self, source: Path | Source, master: Master, receipt_key: Callable[[], VerifierKey]
+        self,
+        source: Path | Source,
+        master: Master,
+        receipt_key: Callable[[], VerifierKey],
+        renewed: Callable[[], VerifierKey] | None = None,
     ) -> None:
         self._source = SqliteSource(source) if isinstance(source, Path) else source
         self._query = self._source.query
-        self._master, self._receipt_key = master, receipt_key
+        self._master = master
+        self._receipt_key, self._renewed = receipt_key, renewed or receipt_key
 
     def trail(self, tenant: str, decision_id: str) -> list[StoredEvent]:
         """All events of a decision of this tenant, in log order.
@@ -87,9 +93,7 @@ class Reader:
         rows = self._query(self._source.trail, (decision_id, tenant))
         if not rows:
             return []
-        key = self._receipt_key()
-        verify = Verifier(key)
-        events = [self._open(row, key, verify, tenant) for row in rows]
+        events = [self._open(row, tenant) for row in rows]
         if any(event.decision_id != decision_id for event in events):
             raise LedgerCorrupt(f"{decision_id}: an event of another decision stands here")
         return events
@@ -117,13 +121,12 @@ class Reader:
         Raises:
             LedgerUnavailable, LedgerCorrupt: as `trail`.
         """
-        key, after = self._receipt_key(), -1
-        verify = Verifier(key)
+        after = -1
         while rows := self._query(_SCAN, (tenant, str(after))):
             for row in rows:
                 fields = leaf_fields(row[1])
                 if fields.get("event") == kind and str(fields.get("time")) >= since:
-                    yield self._open(row, key, verify, tenant)
+                    yield self._open(row, tenant)
             after = int(str(rows[-1][0]))
 
     def at(self, tenant: str, index: int) -> StoredEvent:
@@ -135,8 +138,7 @@ class Reader:
         rows = self.rows(_AT, tenant, str(index))
         if not rows:
             raise LedgerCorrupt(f"entry {index} is gone")
-        key = self._receipt_key()
-        event = self._open(rows[0], key, Verifier(key), tenant)
+        event = self._open(rows[0], tenant)
         if event.index != index:
             raise LedgerCorrupt(f"entry {index} stands elsewhere")
         return event
@@ -173,11 +175,7 @@ class Reader:
         return self._opened(self._query(sql, (trail, str(seq))))
 
     def _opened(self, rows: list[tuple[object, ...]]) -> list[Marked]:
-        if not rows:
-            return []
-        key = self._receipt_key()
-        verify = Verifier(key)
-        return [_marked(row, key, verify) for row in rows]
+        return [self._mark(row) for row in rows]
 
     def states(self, sql: str, *parameters: str | bytes) -> list[StoredState]:
         """Rows of one of the queries in `states.py`.
@@ -249,9 +247,16 @@ class Reader:
         """Close the connection; the next read opens another."""
         self._source.close()
 
-    def _open(
-        self, row: tuple[object, ...], key: VerifierKey, verify: Verifier, tenant: str
-    ) -> StoredEvent:
+    def _check(self, signed: tuple[str, str, str, str], signature: bytes) -> None:
+        """Whether a stored receipt is that of the leaf; `signed` is what it is over."""
+        message, key = receipt_message(*signed), self._receipt_key()
+        if Verifier(key).receipt(signature, signed[0], message):
+            return
+        fresh = self._renewed()
+        if fresh == key or not Verifier(fresh).receipt(signature, signed[0], message):
+            raise LedgerCorrupt(f"{signed[1]}: the stored receipt is not that of the leaf")
+
+    def _open(self, row: tuple[object, ...], tenant: str) -> StoredEvent:
         match row:
             case ((int() | None) as index, bytes(leaf), bytes(signature), sealed):
                 pass
@@ -261,7 +266,7 @@ class Reader:
             fields = orjson.loads(leaf)
             origin, event_id, time = fields["origin"], fields["event_id"], fields["time"]
             hashed = b64url(leaf_hash(leaf))
-            _check_receipt((origin, event_id, hashed, time), signature, key, verify)
+            self._check((origin, event_id, hashed, time), signature)
             if fields["tenant"] != tenant:
                 raise LedgerCorrupt(f"entry {index}: a leaf of another tenant's log")
             payload: dict[str, bytes] = {}
@@ -282,30 +287,21 @@ class Reader:
             receipt=receipt_of(origin, event_id, hashed, time, signature),
         )
 
-
-def _check_receipt(
-    signed: tuple[str, str, str, str], signature: bytes, key: VerifierKey, verify: Verifier
-) -> None:
-    key_id = key.named(signed[0]).key_id()
-    if not verify.receipt(signature, key_id, receipt_message(*signed)):
-        raise LedgerCorrupt(f"{signed[1]}: the stored receipt is not that of the leaf")
-
-
-def _marked(row: tuple[object, ...], key: VerifierKey, verify: Verifier) -> Marked:
-    match row:
-        case (int(seq), str(tenant), bytes(leaf), bytes(signature)):
-            pass
-        case _:
-            raise LedgerCorrupt("a row of the ledger has another shape")
-    try:
-        fields = orjson.loads(leaf)
-        signed = (fields["origin"], fields["event_id"], b64url(leaf_hash(leaf)), fields["time"])
-        _check_receipt(signed, signature, key, verify)
-        if fields["tenant"] != tenant:
-            raise LedgerCorrupt("an entry stands in another tenant's log")
-        return Marked(seq, tenant, fields["event"], fields["time"], fields["plain"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise LedgerCorrupt(f"an entry cannot be read: {error}") from error
+    def _mark(self, row: tuple[object, ...]) -> Marked:
+        match row:
+            case (int(seq), str(tenant), bytes(leaf), bytes(signature)):
+                pass
+            case _:
+                raise LedgerCorrupt("a row of the ledger has another shape")
+        try:
+            fields = orjson.loads(leaf)
+            signed = (fields["origin"], fields["event_id"], b64url(leaf_hash(leaf)), fields["time"])
+            self._check(signed, signature)
+            if fields["tenant"] != tenant:
+                raise LedgerCorrupt("an entry stands in another tenant's log")
+            return Marked(seq, tenant, fields["event"], fields["time"], fields["plain"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise LedgerCorrupt(f"an entry cannot be read: {error}") from error
 
 
 def leaf_fields(leaf: object) -> dict[str, object]:

@@ -129,15 +129,15 @@ class ReceiptWatch:
         except ValueError:  # a 30th of February
             return False
         key = self._receipt_key()
-        named = key.named(log_origin(key.name, tenant))
-        if receipt.origin != named.name or receipt.key_id != named.key_id().hex():
+        origin = log_origin(key.name, tenant)
+        if receipt.origin != origin:
             return False
         parts = (receipt.origin, receipt.event_id, receipt.leaf_hash, receipt.time)
         try:
-            signature = from_b64url(receipt.signature)
+            stored = bytes.fromhex(receipt.key_id) + from_b64url(receipt.signature)
         except ValueError:
             return False
-        if not Verifier(key)(signature, receipt_message(*parts)):
+        if not Verifier(key).receipt(stored, origin, receipt_message(*parts)):
             return False
         match self._read(receipt.event_id):
             case [(bytes(leaf),)]:

@@ -19,18 +19,18 @@ from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.ledger.keys import Verifier
 from counterfoil.processes import die_with_parent
 
-Signed: TypeAlias = "tuple[bytes, bytes]"
-"""Signature and message."""
+Signed: TypeAlias = "tuple[bytes, bytes, bytes]"
+"""Public key, signature and message."""
 
 _BATCH = 512
 _AHEAD = 16  # batches in the hands of helpers, who are kept busy and never waited for
 
 
 class Signatures:
-    """One key's signatures. Without helpers each is checked at `drain`, here."""
+    """Signatures of a log. Without helpers each is checked at `drain`, here."""
 
-    def __init__(self, key: VerifierKey, pool: ProcessPoolExecutor | None) -> None:
-        self._key, self._pool = key, pool
+    def __init__(self, pool: ProcessPoolExecutor | None) -> None:
+        self._pool = pool
         self._names: list[str] = []
         self._batch: list[Signed] = []
         self._out: deque[tuple[list[str], Future[list[int]]]] = deque()
@@ -59,9 +59,9 @@ class Signatures:
             self._take()
         future: Future[list[int]] = Future()
         if self._pool is None or len(batch) < _BATCH or len(self._out) >= _AHEAD:
-            future.set_result(_failures(self._key, batch))  # they have enough to do: so do this one
+            future.set_result(_failures(batch))  # they have enough to do: so do this one
         else:
-            future = self._pool.submit(_failures, self._key, batch)
+            future = self._pool.submit(_failures, batch)
         self._out.append((names, future))
 
     def _take(self) -> None:
@@ -85,6 +85,10 @@ def helpers(count: int) -> Iterator[ProcessPoolExecutor | None]:
         pool.shutdown(cancel_futures=True)
 
 
-def _failures(key: VerifierKey, batch: list[Signed]) -> list[int]:
-    verify = Verifier(key)
-    return [place for place, signed in enumerate(batch) if not verify(*signed)]
+def _failures(batch: list[Signed]) -> list[int]:
+    keys = {public: Verifier(VerifierKey("", public)) for public in {item[0] for item in batch}}
+    return [
+        place
+        for place, (public, signature, message) in enumerate(batch)
+        if not keys[public](signature, message)
+    ]

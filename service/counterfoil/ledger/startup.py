@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from counterfoil.core.checkpoint import InvalidNote, VerifierKey, log_origin, open_checkpoint
+from counterfoil.core.checkpoint import (
+    KEY_ID_BYTES,
+    InvalidNote,
+    VerifierKey,
+    log_origin,
+    open_checkpoint,
+    split_note,
+)
 from counterfoil.core.entry import ORIGIN
 from counterfoil.core.tree import Frontier, leaf_hash
 from counterfoil.errors import ConfigError, LedgerCorrupt
@@ -145,39 +153,51 @@ def _take_steps(db: sqlite3.Connection, version: int) -> None:
     db.executemany("INSERT INTO migrations VALUES (?, ?)", rows)
 
 
-def load_logs(db: Database, prefix: str, public: bytes) -> dict[str, LogState]:
-    """All logs by tenant, checked.
+def load_logs(db: Database, line: VerifierKey, *, handed_over: bool = True) -> dict[str, LogState]:
+    """All logs by tenant, checked. Each is of the sign that its checkpoint is signed by.
+
+    Args:
+        db: the tables.
+        line: the ledger's present name and key, with those before it.
+        handed_over: whether every log must be signed by the present one; else by it or by
+            the one just before, while a rotation is carried out.
 
     Raises:
         LedgerCorrupt: a log is not what its signed checkpoint says.
     """
     rows = db.execute("SELECT log, tenant, size, frontier, root, note, kept FROM logs").fetchall()
     tail = max(_TAIL_FLOOR, TAIL_ENTRIES // max(1, len(rows)))
-    verify = Verifier(VerifierKey(prefix, public))
     logs = {}
     for log, tenant, size, frontier_bytes, root, note, kept in rows:
-        origin = log_origin(prefix, tenant)
-        key = VerifierKey(origin, public)
-        frontier = signed_frontier(key, verify, size, frontier_bytes, note)
+        signs = line.named(log_origin(line.name, tenant)).line()
+        key = signer_of(note, signs[: 1 if handed_over else 2])
+        frontier = signed_frontier(key, size, frontier_bytes, note)
         if root != frontier.root():
-            raise LedgerCorrupt(f"{origin}: the stored root is not the signed one")
-        base = _kept_frontier(db, log, key, verify, below=size - tail)
-        _check_tail(db, log, base, frontier, origin)
-        kept_size = _check_kept(db, log, kept, origin)
+            raise LedgerCorrupt(f"{key.name}: the stored root is not the signed one")
+        base = _kept_frontier(db, log, signs, below=size - tail)
+        _check_tail(db, log, base, frontier, key.name)
+        kept_size = _check_kept(db, log, kept, key.name)
         logs[tenant] = LogState(log, tenant, frontier, key, key.key_id(), kept, kept_size)
     return logs
 
 
-def signed_frontier(
-    key: VerifierKey, verify: Verifier, size: int, frontier_bytes: bytes, note: bytes
-) -> Frontier:
+def signer_of(note: bytes, signs: Sequence[VerifierKey]) -> VerifierKey:
+    """Which of these a note names as its signer; the first one where it names none of them."""
+    try:
+        named = {(name, data[:KEY_ID_BYTES]) for name, data in split_note(note)[1]}
+    except (InvalidNote, TypeError, AttributeError):
+        return signs[0]
+    return next((key for key in signs if (key.name, key.key_id()) in named), signs[0])
+
+
+def signed_frontier(key: VerifierKey, size: int, frontier_bytes: bytes, note: bytes) -> Frontier:
     """A stored frontier, held against the signed checkpoint beside it.
 
     Raises:
         LedgerCorrupt: another size or root than is signed.
     """
     try:
-        checkpoint = open_checkpoint(note, key, verify)
+        checkpoint = open_checkpoint(note, key, Verifier(key))
         frontier = Frontier.from_bytes(size, frontier_bytes)
     except (InvalidNote, ValueError) as error:
         raise LedgerCorrupt(f"{key.name}: the stored checkpoint: {error}") from error
@@ -186,16 +206,14 @@ def signed_frontier(
     return frontier
 
 
-def _kept_frontier(
-    db: Database, log: int, key: VerifierKey, verify: Verifier, *, below: int
-) -> Frontier:
+def _kept_frontier(db: Database, log: int, signs: Sequence[VerifierKey], *, below: int) -> Frontier:
     """The last kept checkpoint's frontier at or under a size; the empty one where none is."""
     row = db.execute(
         "SELECT size, frontier, note FROM checkpoints WHERE log = ? AND size <= ?"
         " ORDER BY number DESC LIMIT 1",
         (log, below),
     ).fetchone()
-    return Frontier() if row is None else signed_frontier(key, verify, *row)
+    return Frontier() if row is None else signed_frontier(signer_of(row[2], signs), *row)
 
 
 def _check_tail(db: Database, log: int, replay: Frontier, frontier: Frontier, origin: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.errors import ConfigError
 from counterfoil.ledger import once
 from counterfoil.ledger.database import (
@@ -28,6 +29,7 @@ from counterfoil.ledger.frames import Value
 from counterfoil.ledger.group import Group
 from counterfoil.ledger.keys import ReceiptKey
 from counterfoil.ledger.port import Answer
+from counterfoil.ledger.signing import Signing
 from counterfoil.ledger.startup import create, load_logs, migrate, read_prefix
 
 WAL_BYTES = 16 * 1024 * 1024  # copied into the main file beyond about this, or when idle
@@ -40,14 +42,16 @@ class Store:
 
     Args:
         path: the database.
-        key: signs receipts and checkpoints.
+        signing: the key of receipts and checkpoints, with those before it; where a rotation
+            is under way, the logs are handed over before anything else is signed.
         base: what the origin prefix begins with; a file of another base is refused.
-        expected_prefix: the origin prefix of the ledger that the keys folder knows, None
-            where it knows none. Another file, or none, in its place is refused: a deleted
-            ledger must not come back empty and "go on".
+            Where the keys folder knows a ledger, another file, or none, in its place is
+            refused: a deleted ledger must not come back empty and "go on".
         reserve_bytes: free space under which nothing is written.
         now: seconds since the epoch, for claims and expiries only; order never rests on it.
         monotonic: for intervals.
+        handed_over: is told the line that all logs are signed by, at the start and after each
+            rotation.
 
     Raises:
         ConfigError: another writer has the file, or it is another ledger's.
@@ -58,24 +62,28 @@ class Store:
     def __init__(
         self,
         path: Path,
-        key: ReceiptKey,
+        signing: Signing | ReceiptKey,
         *,
         base: str,
-        expected_prefix: str | None = None,
         reserve_bytes: int,
         now: Callable[[], float],
         monotonic: Callable[[], float],
+        handed_over: Callable[[VerifierKey], None] = lambda _line: None,
     ) -> None:
-        self._path, self._key, self._reserve_bytes = path, key, reserve_bytes
+        signing = signing if isinstance(signing, Signing) else Signing(signing)
+        self._path, self._key, self._reserve_bytes = path, signing.key, reserve_bytes
         self._now, self._monotonic = now, monotonic
         self._lock = _only_writer(path)
         self._db = open_for_writing(path)
         with translated():
-            self.prefix = read_prefix(self._db, base, expected_prefix) or create(self._db, base)
+            expected = None if signing.line is None else signing.line.name
+            self.prefix = read_prefix(self._db, base, expected) or create(self._db, base)
             migrate(self._db)
             _sync_directory(path.parent)
             self._rest_on_the_disk()
-            self._logs = load_logs(self._db, self.prefix, key.public)
+            self.line = signing.of(self.prefix)
+            due = signing.endorsement is not None
+            self._logs = load_logs(self._db, self.line, handed_over=not due)
             (last,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
             self._data_version = self._read_data_version()
         self._guard = FileGuard(path)
@@ -83,11 +91,10 @@ class Store:
         self._trouble = ""
         self._uncopied = 0  # about how many bytes of the WAL are not in the main file
         self._pruned_at = monotonic()
-
-    @property
-    def public(self) -> bytes:
-        """The public half of the receipt key."""
-        return self._key.public
+        self._handed_over = handed_over
+        if signing.endorsement is not None:
+            self.hand_over(signing)
+        handed_over(self.line)
 
     @property
     def entries(self) -> int:
@@ -113,6 +120,27 @@ class Store:
             raise
         self._trouble = ""
         return answers
+
+    def hand_over(self, signing: Signing) -> None:
+        """Go over to another key: from its commit on, each log is signed by that one alone.
+
+        Raises:
+            ConfigError: it is no successor of the present key.
+            StorageUnavailable, StorageFailed: as `commit`; then the old key goes on.
+        """
+        line = signing.of(self.prefix)
+        if line == self.line and signing.endorsement is None:
+            return
+        if signing.endorsement is None or line.line()[1] not in self.line.line()[:2]:
+            raise ConfigError("the new receipt.pem was not made by `counterfoil keys rotate`")
+        endorsement, before = signing.endorsement, (self.line, self._key)
+        self.line, self._key = line, signing.key
+        try:
+            self._transact(lambda group: group.hand_over(endorsement))
+        except BaseException:
+            self.line, self._key = before
+            raise
+        self._handed_over(line)
 
     def trouble(self) -> str:
         """Why nothing can be recorded now, or the empty string. Writes to find out, if need be.
@@ -172,6 +200,12 @@ class Store:
         self._lock.close()
 
     def _attempt(self, requests: Sequence[Value]) -> list[Answer]:
+        answers: list[Answer] = []
+        self._transact(lambda group: answers.extend(group.apply(request) for request in requests))
+        return answers
+
+    def _transact(self, fill: Callable[[Group], None]) -> None:
+        """One transaction: what `fill` adds, and the checkpoints over it."""
         check_reserve(self._path, self._reserve_bytes)
         group = self._group()
         try:
@@ -179,7 +213,7 @@ class Store:
                 self._db.execute("BEGIN IMMEDIATE")
                 if self._read_data_version() != self._data_version:
                     raise StorageFailed("another process wrote into the ledger")
-                answers = [group.apply(request) for request in requests]
+                fill(group)
                 group.sign()
                 self._db.execute("COMMIT")
         finally:
@@ -191,13 +225,12 @@ class Store:
         self._logs.update(group.touched)
         self._seq = group.seq
         self._uncopied += _COMMIT_BYTES + group.written
-        return answers
 
     def _group(self) -> Group:
         return Group(
             self._db,
             self._logs,
-            prefix=self.prefix,
+            line=self.line,
             key=self._key,
             seq=self._seq,
             now=self._now(),

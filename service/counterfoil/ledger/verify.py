@@ -24,7 +24,6 @@ from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.evidence import LogName
 from counterfoil.ledger.held import Held, add_checked, read_held
-from counterfoil.ledger.keys import Verifier
 from counterfoil.ledger.log_check import DataKeys, LogCheck, LogRow
 from counterfoil.ledger.port import Database
 from counterfoil.ledger.report import Report
@@ -163,7 +162,9 @@ def _check_logs(
         report.add("table payloads", f"has {payloads} rows that belong to no record")  # 6
     for origin, event_id in held.contradictions:
         report.add(f"log {origin}", f"two signed receipts of {event_id} differ: it lied")  # 5
-    for origin in sorted(held.origins() - {log.origin for log in report.logs}):
+    signed = (key.log(log.origin) for log in report.logs)
+    there = {sign.name for log in signed if log is not None for sign in log.line()}
+    for origin in sorted(held.origins() - there):
         report.add(f"log {origin}", "is gone, and held evidence shows that it was there")  # 5
 
 
@@ -195,8 +196,7 @@ def _log_row(row: tuple[object, ...], key: VerifierKey, report: Report) -> LogRo
             except ValueError as error:
                 report.add(f"table logs, row {log}", str(error))
                 return None
-            name = LogName(tenant, named, named.key_id(), Verifier(key))
-            return LogRow(log, name, size, row[3:6], kept)
+            return LogRow(log, LogName(tenant, named, key), size, row[3:6], kept)
         case _:
             report.add(f"table logs, row {row[0]}", "is malformed")
             return None

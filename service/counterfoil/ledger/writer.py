@@ -22,15 +22,16 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.database import StorageFailed, StorageUnavailable
 from counterfoil.ledger.exit_codes import EXIT_CONFIG, EXIT_CORRUPT, EXIT_STORAGE
 from counterfoil.ledger.frames import BadFrame, FrameBuffer, Value, pack
-from counterfoil.ledger.keys import export_verifier_key, known_prefix, load_receipt_key
+from counterfoil.ledger.keys import verifier_text
 from counterfoil.ledger.port import Answer, WriterStore
+from counterfoil.ledger.signing import CLOCKS_SECONDS, KeyFolder, carried_out, load_signing
 from counterfoil.ledger.store import Store
 
 MAX_CONNECTIONS = 64
@@ -53,8 +54,10 @@ class _Connection:
 class Writer:
     """Serves one listening socket until `stop` is called."""
 
-    def __init__(self, store: WriterStore, listener: socket.socket) -> None:
-        self._store, self._listener = store, listener
+    def __init__(
+        self, store: WriterStore, listener: socket.socket, keys: KeyFolder | None = None
+    ) -> None:
+        self._store, self._listener, self._keys = store, listener, keys
         self._selector = selectors.DefaultSelector()
         self._connections: set[_Connection] = set()
         self._stop_sender, self._stop_receiver = socket.socketpair()
@@ -92,6 +95,20 @@ class Writer:
         if requests:
             self._serve(requests)
         self._store.maintain(idle=not ready)
+        if self._keys is not None:
+            self._hand_over(self._keys)
+
+    def _hand_over(self, keys: KeyFolder) -> None:
+        """Go over to a rotated key when its time has come; else the present one goes on."""
+        try:
+            now = time.time()  # noqa: TID251 (as below)
+            if keys.due(now):
+                self._store.hand_over(load_signing(keys.directory, now))
+        except StorageUnavailable as error:
+            keys.again()
+            _said(0, error)
+        except ConfigError as error:
+            _said(0, error)
 
     def close(self) -> None:
         """Close every socket; unanswered callers see the connection end."""
@@ -168,7 +185,7 @@ class Writer:
         ]
 
     def _hello(self) -> Answer:
-        return ["ok", self._store.prefix, self._store.public]
+        return ["ok", verifier_text(self._store.line)]
 
     def _health(self) -> Answer:
         trouble = self._store.trouble()
@@ -243,6 +260,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_store(options: argparse.Namespace) -> WriterStore:
+    now = time.time()  # noqa: TID251 (as below)
+    if options.url:
+        now -= CLOCKS_SECONDS
+    signing = load_signing(options.keys, now, create=options.create_keys)
     if options.url:
         # Loaded here: a SQLite writer starts without the driver.
         from counterfoil.ledger.postgresql.arguments import place_from  # noqa: PLC0415
@@ -250,27 +271,27 @@ def _open_store(options: argparse.Namespace) -> WriterStore:
 
         return PostgresqlStore(
             place_from(options),
-            load_receipt_key(options.keys, create=options.create_keys),
+            signing,
             base=options.origin,
-            expected_prefix=known_prefix(options.keys),
             max_delay_seconds=options.max_delay_seconds,
+            handed_over=partial(carried_out, options.keys),
             monotonic=time.monotonic,
         )
     return Store(
         options.database.absolute(),
-        load_receipt_key(options.keys, create=options.create_keys),
+        signing,
         base=options.origin,
-        expected_prefix=known_prefix(options.keys),
         reserve_bytes=options.reserve_bytes,
+        handed_over=partial(carried_out, options.keys),
         now=time.time,  # noqa: TID251 (this process is its own entry point)
         monotonic=time.monotonic,
     )
 
 
 def _serve_until_stopped(store: WriterStore, options: argparse.Namespace) -> None:
-    key = load_receipt_key(options.keys, create=False)
-    export_verifier_key(options.keys, VerifierKey(store.prefix, key.public))
-    writer = Writer(store, listen(options.socket.absolute()))
+    # On PostgreSQL receipts go over a little later than the logs, by clocks that may differ.
+    keys = KeyFolder(options.keys, margin_seconds=CLOCKS_SECONDS if options.url else 0.0)
+    writer = Writer(store, listen(options.socket.absolute()), keys)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, writer.stop)
     try:

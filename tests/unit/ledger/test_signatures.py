@@ -18,11 +18,11 @@ def test_every_failure_comes_back_in_order(count: int) -> None:
     good, bad = PRIVATE.sign(b"record"), bytes(64)
     wrong = {0, 511, 512, 700, 1_024, COUNT - 1}
     with helpers(count) as pool:
-        signatures = Signatures(KEY, pool)
+        signatures = Signatures(pool)
         for number in range(COUNT):
             signature = bad if number in wrong else good
-            signatures.add(str(number), (signature, b"record"))
+            signatures.add(str(number), (KEY.public, signature, b"record"))
         assert signatures.drain() == [str(number) for number in sorted(wrong)]
         assert signatures.drain() == []
-        signatures.add("next", (good, b"record"))
+        signatures.add("next", (KEY.public, good, b"record"))
         assert signatures.drain() == []  # control

@@ -15,18 +15,21 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.database import StorageFailed, StorageUnavailable
 from counterfoil.ledger.exit_codes import EXIT_CONFIG, EXIT_CORRUPT, EXIT_STORAGE
-from counterfoil.ledger.keys import known_prefix, load_receipt_key
 from counterfoil.ledger.postgresql.arguments import add_place, place_from
 from counterfoil.ledger.postgresql.connection import FENCE_MS, Connection, Rows, connect, translated
 from counterfoil.ledger.postgresql.integration import BATCH, Integrator
 from counterfoil.ledger.postgresql.setup import prepare
+from counterfoil.ledger.signing import CLOCKS_SECONDS, KeyFolder, Signing, carried_out, load_signing
 from counterfoil.ledger.startup import load_logs
 
 IDLE_SECONDS: Final = 0.05  # how long a lone record waits for its number
@@ -41,9 +44,9 @@ class Runner:
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self._place = place_from(options)
-        self._key = load_receipt_key(options.keys, create=options.create_keys)
+        self._keys = KeyFolder(options.keys)
+        self._signing = self._load(create=options.create_keys)
         self._stop = threading.Event()
-        self._prefix = known_prefix(options.keys)
         self._said = ""
 
     def stop(self, *_: object) -> None:
@@ -59,14 +62,17 @@ class Runner:
         while not self._stop.is_set():
             try:
                 with translated(), self._connect() as db:
-                    self._prefix = prepare(db, self._options.origin, self._prefix, self._key.public)
+                    line = prepare(db, self._options.origin, self._signing)
+                    self._signing = replace(self._signing, line=line)
                     with db.transaction():
                         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                        load_logs(Rows(db), self._prefix, self._key.public)
-                    self._serve(db, Integrator(self._prefix, self._key))
+                        load_logs(Rows(db), line, handed_over=self._signing.endorsement is None)
+                    self._serve(db, line)
             except StorageUnavailable as error:
                 self._say(str(error))
                 self._stop.wait(DOWN_SECONDS)
+                if self._signing.coming is not None:  # a replica's clock may be ahead
+                    self._signing = self._load(CLOCKS_SECONDS)
 
     def _connect(self) -> Connection:
         return connect(
@@ -76,18 +82,43 @@ class Runner:
             fence_ms=self._options.fence_ms,
         )
 
-    def _serve(self, db: Connection, integrator: Integrator) -> None:
+    def _serve(self, db: Connection, line: VerifierKey) -> None:
+        integrator, open_ = Integrator(line, self._signing), self._signing.endorsement is not None
+        handed_over = not open_
         while not self._stop.is_set():
+            handed_over = handed_over or integrator.round(db, keep=True) is not None
+            if self._keys.due(_now()):
+                self._signing = self._load()
+                return  # begin anew by the next key
+            if open_ and _now() >= self._signing.ends_at:
+                open_ = not self._end(db, integrator, line)
+                if not open_:
+                    return
             numbered = integrator.round(db)
             self._said = ""
-            if numbered != BATCH:
+            if numbered is None or numbered < BATCH // 2:
                 self._stop.wait(LOSER_SECONDS if numbered is None else IDLE_SECONDS)
         integrator.round(db, keep=True)
+
+    def _end(self, db: Connection, integrator: Integrator, line: VerifierKey) -> bool:
+        """End the overlap in all logs, once what was recorded within it is numbered."""
+        if integrator.round(db, end=True) is None:
+            return False
+        carried_out(self._options.keys, line)
+        self._signing = replace(self._signing, endorsement=None)
+        return True
+
+    def _load(self, ahead_seconds: float = 0.0, *, create: bool = False) -> Signing:
+        return load_signing(self._options.keys, _now() + ahead_seconds, create=create)
 
     def _say(self, text: str) -> None:
         if text != self._said:
             print(f"counterfoil integrator: {text}", file=sys.stderr)  # noqa: T201 (its only voice)
             self._said = text
+
+
+def _now() -> float:
+    return time.time()  # noqa: TID251 (this process is its own entry point)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -71,16 +71,16 @@ def _note(item: Item, wants: Wants) -> None:
 class Signer:
     """Signs receipts under a ledger's name; remembers its logs' key ids."""
 
-    def __init__(self, prefix: str, key: ReceiptKey) -> None:
-        self._prefix, self._key = prefix, key
+    def __init__(self, line: VerifierKey, key: ReceiptKey) -> None:
+        self._line, self._key = line, key
         self._origins: dict[str, tuple[str, bytes]] = {}
 
     def origin(self, tenant: str) -> tuple[str, bytes]:
         """A log's origin and key id."""
         known = self._origins.get(tenant)
         if known is None:
-            origin = log_origin(self._prefix, tenant)
-            known = self._origins[tenant] = (origin, VerifierKey(origin, self._key.public).key_id())
+            origin = log_origin(self._line.name, tenant)
+            known = self._origins[tenant] = (origin, self._line.named(origin).key_id())
         return known
 
     def receipt(self, item: Item, hashed: bytes) -> bytes:

@@ -8,6 +8,7 @@ from typing import Final
 import psycopg
 from psycopg import errors, sql
 
+from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.errors import ConfigError
 from counterfoil.ledger.postgresql.connection import (
     SCHEMA,
@@ -17,23 +18,23 @@ from counterfoil.ledger.postgresql.connection import (
     said,
 )
 from counterfoil.ledger.postgresql.schema import COUNTER, FORMAT, MIGRATIONS, SERVICE_RIGHTS
+from counterfoil.ledger.signing import Signing
 from counterfoil.ledger.startup import REMEDY, checked_prefix, new_prefix
 
 MIN_SERVER: Final = 140_000  # xid8, and a snapshot that is told without a lock
 _LOCK: Final = 0x636F756E74  # of who makes or renews tables
 
 
-def prepare(db: Connection, base: str, expected: str | None, public: bytes) -> str:
+def prepare(db: Connection, base: str, signing: Signing) -> VerifierKey:
     """Take the steps that the database lacks, and check that it is this replica's ledger.
 
     Args:
         db: a connection in autocommit.
         base: what the origin prefix begins with.
-        expected: the prefix that the keys folder knows; None where it knows none.
-        public: the receipt key's public half: all replicas sign by the same.
+        signing: what this replica signs by; all replicas do by the same.
 
     Returns:
-        The origin prefix.
+        The ledger's name and key, with those before them.
 
     Raises:
         ConfigError: another ledger, another format, a newer release's tables, no right to
@@ -44,8 +45,9 @@ def prepare(db: Connection, base: str, expected: str | None, public: bytes) -> s
     if version < MIN_SERVER:
         raise ConfigError("PostgreSQL 14 or newer is needed", pointer="ledger.url")
     check_durable(db.execute(SETTINGS.encode()).fetchone() or ())
+    expected = None if signing.line is None else signing.line.name
     try:
-        migrate(db, base, expected, public)
+        migrate(db, base, expected, signing.key.public)
     except errors.InsufficientPrivilege as error:
         raise ConfigError(
             f"{db.info.user} may not make the ledger's tables ({said(error)})."
@@ -56,10 +58,12 @@ def prepare(db: Connection, base: str, expected: str | None, public: bytes) -> s
     if meta.get("format") != FORMAT:
         raise ConfigError(f"the ledger's format is {meta.get('format')}, not {FORMAT}")
     prefix = checked_prefix(meta.get("origin_prefix"), base, expected)
-    if meta.get("receipt_key") != _key_text(public):
+    line = signing.of(prefix)
+    # The key that it was begun with: the present one descends from it.
+    if meta.get("receipt_key") not in {_key_text(key.public) for key in line.line()}:
         raise ConfigError(f"the ledger {prefix} is signed by another key than this receipt.pem")
     _same_cluster(db)
-    return prefix
+    return line
 
 
 def migrate(db: Connection, base: str, expected: str | None, public: bytes) -> int:

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import psycopg
 from psycopg import errors
 
 from counterfoil.config_ledger import PostgresqlPlace
-from counterfoil.errors import LedgerCorrupt
+from counterfoil.core.checkpoint import VerifierKey
+from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.database import StorageUnavailable
 from counterfoil.ledger.frames import Value
-from counterfoil.ledger.keys import ReceiptKey
 from counterfoil.ledger.port import Answer
 from counterfoil.ledger.postgresql.connection import connect, translated
 from counterfoil.ledger.postgresql.outcome import Outcome, outcome_of
@@ -28,6 +29,7 @@ from counterfoil.ledger.postgresql.plan import Plan, Request, Signer, read_reque
 from counterfoil.ledger.postgresql.setup import prepare
 from counterfoil.ledger.postgresql.world import Wants, World, load, store, try_locks
 from counterfoil.ledger.requests import Refused
+from counterfoil.ledger.signing import Signing
 
 MAX_LOCKS: Final = 512  # of one transaction; the server's table holds 6,400 by default, for all
 CONTENDED_SECONDS: Final = 0.5  # how long a name that others hold is tried for
@@ -49,12 +51,12 @@ class PostgresqlStore:
 
     Args:
         place: the database.
-        key: signs receipts.
+        signing: the key of receipts, with those before it.
         base: what the origin prefix begins with.
-        expected_prefix: as `Store`'s.
         max_delay_seconds: how old a record without a number may be before nothing more is
             acknowledged: the promise of a receipt ends there.
         monotonic: for intervals.
+        handed_over: is told the line, where no rotation is under way.
 
     Raises:
         ConfigError: another ledger, or a server that would lose what it acknowledges.
@@ -64,29 +66,49 @@ class PostgresqlStore:
     def __init__(
         self,
         place: PostgresqlPlace,
-        key: ReceiptKey,
+        signing: Signing,
         *,
         base: str,
-        expected_prefix: str | None,
         max_delay_seconds: float,
         monotonic: Callable[[], float],
+        handed_over: Callable[[VerifierKey], None] = lambda _line: None,
     ) -> None:
-        self._place, self._key, self._monotonic = place, key, monotonic
+        self._place, self._signing, self._monotonic = place, signing, monotonic
         self._max_delay_seconds = max_delay_seconds
         with translated():
             self._db = connect(place, "writer")
-            self.prefix = prepare(self._db, base, expected_prefix, key.public)
-        self._base = base
-        self._signer = Signer(self.prefix, key)
+            line = prepare(self._db, base, signing)
+        self._base, self._handed_over = base, handed_over
+        self._take(replace(signing, line=line))
         self._trouble = ""
         self._lag_at = float("-inf")
         self._entries = 0
         self._pruned_at = monotonic()
 
     @property
-    def public(self) -> bytes:
-        """The public half of the receipt key."""
-        return self._key.public
+    def line(self) -> VerifierKey:
+        """The key that counts, with those before it, and the one to come (`port.WriterStore`)."""
+        coming = () if self._signing.coming is None else (self._signing.coming,)
+        return replace(self._line, earlier=(*coming, *self._line.earlier))
+
+    def hand_over(self, signing: Signing) -> None:
+        """Sign receipts by a rotated key (`port.WriterStore`); integrators hand the logs over.
+
+        Raises:
+            ConfigError: it is no successor of the present key.
+        """
+        line = signing.of(self.prefix)
+        if line != self._line:
+            if self._line.line()[0] != next(iter(line.line()[1:]), None):
+                raise ConfigError("the new receipt.pem was not made by `counterfoil keys rotate`")
+            self._take(replace(signing, line=line))
+
+    def _take(self, signing: Signing) -> None:
+        self._signing, self._line = signing, signing.line or signing.of("")
+        self.prefix = self._line.name
+        self._signer = Signer(self._line, signing.key)
+        if signing.endorsement is None:
+            self._handed_over(self._line)
 
     @property
     def entries(self) -> int:
@@ -235,7 +257,7 @@ class PostgresqlStore:
         if self._db.closed or self._db.broken:
             with translated():
                 self._db = connect(self._place, "writer")
-                prepare(self._db, self._base, self.prefix, self._key.public)
+                prepare(self._db, self._base, self._signing)
 
     def _check_lag(self) -> None:
         if self._monotonic() - self._lag_at < LAG_SECONDS:
