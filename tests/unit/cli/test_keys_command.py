@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from counterfoil.cli import main
+from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.identity.signing import GRANT_TYPE, Es256Signer
 from counterfoil.keys import load_es256_key
-from counterfoil.ledger.keys import load_master, load_receipt_key
+from counterfoil.ledger.keys import export_verifier_key, load_master, load_receipt_key
 
 NAMES = {"grant.pem", "delegation.pem", "receipt.pem", "sealing.key"}
 
@@ -85,3 +86,23 @@ def test_lost_keys_of_a_ledger_are_never_replaced(
     assert main(["keys", "make", "--config", str(config)]) == 78
     assert not (config.parent / "keys" / name).exists()
     assert "Restore them from the backup" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["receipt", "checkpoint"])
+def test_rotating_the_ledgers_key_orders_it_from_the_writer(
+    config: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["keys", "make", "--config", str(config)])
+    folder = config.parent / "keys"
+    rotate = ["keys", "rotate", name, "--config", str(config)]
+    assert main(rotate) == 78
+    assert "nothing to end" in capsys.readouterr().err
+    public = VerifierKey("ledger.example.test/00", load_receipt_key(folder, create=False).public)
+    export_verifier_key(folder, public)
+    before = contents(folder)
+    assert main(rotate) == 0
+    assert "give auditors the new" in capsys.readouterr().out
+    after = contents(folder)
+    assert after.keys() - before.keys() == {"receipt.next.pem", "receipt.next.json"}
+    assert before.items() <= after.items()  # the writer alone exchanges what is in use
+    assert stat.S_IMODE((folder / "receipt.next.pem").stat().st_mode) == 0o600
