@@ -12,10 +12,10 @@ import pytest
 
 from counterfoil.cli import main, verify, verify_resume
 from counterfoil.core.checkpoint import Checkpoint
+from counterfoil.core.succession import Signs
 from counterfoil.ledger import log_check
 from counterfoil.ledger.evidence import LogName, StoredRecord, Verdict, check_record
 from counterfoil.ledger.held import InvalidEvidence, read_note, split_notes
-from counterfoil.ledger.keys import Verifier
 from counterfoil.ledger.report import Report
 from counterfoil.ledger.verify import verify_ledger
 from many_records import Many, ledger_of
@@ -37,7 +37,7 @@ def kept_note(made: Many) -> bytes:
 
 
 def checkpoint(made: Many) -> Checkpoint:
-    return read_note(kept_note(made), made.key, Verifier(made.key))
+    return read_note(kept_note(made), made.key).checkpoint
 
 
 def edit(made: Many, sql: str) -> None:
@@ -51,14 +51,15 @@ def test_only_what_is_new_is_checked_record_by_record(
     seen = []
     check = check_record
 
-    def watched(record: StoredRecord, log: LogName) -> Verdict:
+    def watched(record: StoredRecord, log: LogName, signs: Signs) -> Verdict:
         seen.append(record.index)
-        return check(record, log)
+        return check(record, log, signs)
 
     monkeypatch.setattr(log_check, "check_record", watched)
     report = verify_ledger(made.database, made.key, checked=[checkpoint(made)])
     assert (report.findings, report.entries, report.held_checkpoints) == ([], RECORDS, 1)
-    assert seen == list(range(2_000, RECORDS))
+    # The first record says by which key the log began.
+    assert seen == [0, *range(2_000, RECORDS)]
 
 
 @pytest.mark.parametrize(
