@@ -44,8 +44,9 @@ MANIFESTS = {
     "a hidden power": (MANIFEST.replace(POD, POD + "      hostNetwork: true\n"), None),
     "another identity": (MANIFEST.replace(POD, POD + "      serviceAccountName: cluster-admin\n"), None),
     "an init container's image": (MANIFEST.replace(POD, POD + "      initContainers:\n        - name: setup\n          image: evil.example/setup:1\n"), "policy.default_deny"),
-    "two documents": (MANIFEST + "---\n" + MANIFEST.replace("name: web", "name: other"), None),
-    "another kind": ("apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  namespace: staging\n", None),
+    "a second document": (MANIFEST + "---\n" + MANIFEST.replace("namespace: staging", "namespace: prod"), "policy.default_deny"),
+    "another kind": ("apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: s\n  namespace: staging\nspec: {template: {spec: {automountServiceAccountToken: false, restartPolicy: Never, containers: [{name: a, image: registry.example.com/acme/web}]}}}\n", "policy.default_deny"),
+    "a Secret": ("apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  namespace: staging\n", None),
     "a doubled key": (MANIFEST.replace("  namespace: staging\n", "  namespace: prod\n  namespace: staging\n"), None),
     "no manifest": ("", None),
 }  # fmt: skip
@@ -64,7 +65,8 @@ OTHERS = {
     "code": ("run_code", {"language": "python", "code": "pass"}, None),
     "a file": ("read_file", {"path": "/etc/passwd"}, None),
     "a request": ("http_request", {"method": "GET", "url": "http://169.254.169.254/"}, None),
-    "an image": ("push_image", {"reference": "registry.example.com/acme/web:1"}, None),
+    "an image": ("push_image", {"reference": "registry.example.com/other/web:1"}, "policy.default_deny"),
+    "an image of another registry": ("pull_image", {"reference": "evil.example/acme/web:1"}, "uncertain.image_registry"),
 }  # fmt: skip
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from counterfoil.core.actions import code, database, filesystem, git, handoff, kubernetes
+from counterfoil.core.actions import (
+    code,
+    database,
+    filesystem,
+    git,
+    handoff,
+    kubernetes,
+    oci,
+)
 from counterfoil.core.actions.contract import Families
 
 FAMILIES: Final[Families] = {
@@ -14,6 +22,7 @@ FAMILIES: Final[Families] = {
     "git": git.interpret,
     "handoff": handoff.interpret,
     "kubernetes": kubernetes.interpret,
+    "registry": oci.interpret,
 }
 """What every child reads; of databases PostgreSQL."""
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from counterfoil.core.actions.explained import PROGRAMS, Explanation
+from counterfoil.core.actions.uncertain_kubernetes import IMAGES, KUBECTL, MANIFEST
 from counterfoil.core.model import Reason, Uncertainty
 
 _E = Explanation
@@ -240,47 +241,12 @@ _SQL: Final = {
         "Write it with plainer SQL; the place and the part are in the details.",
     ),
 }
-_MANIFEST: Final = {
-    "control_character": _E(
-        "The manifest holds a character that readers treat differently",
-        "Remove control characters, tabs, byte order marks and Unicode line separators.",
-    ),
-    "syntax": _E("The manifest is not valid", "Send one document as JSON or plain YAML."),
-    "several_documents": _E(
-        "There is more than one document", "Send each object as an action of its own."
-    ),
-    "feature": _E(
-        "The YAML uses a feature that readers treat differently",
-        "Write it without anchors, aliases, tags, directives, merge keys or `...`; or send JSON.",
-    ),
-    "scalar": _E(
-        "An unquoted value means different things to different readers",
-        "Quote the value, or write true, false or a plain integer.",
-    ),
-    "duplicate_key": _E("A key stands twice in one mapping", "Keep one of them."),
-    "kind": _E("This kind of object is not read", "Deployments of apps/v1 are."),
-    "field": _E(
-        "A field is not known, or belongs to the server",
-        "Remove it; names are case-sensitive, and only fields of the published table are read.",
-    ),
-    "value": _E("A field has a value of the wrong type, or none", "Correct it at the place shown."),
-    "name": _E("The object's name is not valid", "Use lower-case letters, digits, `-` and `.`."),
-    "namespace": _E(
-        "No valid namespace is named", "Write metadata.namespace; there is no default."
-    ),
-    "metadata": _E(
-        "A label or annotation may switch something on in the cluster",
-        "Use unprefixed labels, app.kubernetes.io/… and annotations of the published list.",
-    ),
-    "image": _E(
-        "An image reference cannot be read with certainty",
-        "Write host/repository:tag or host/repository@sha256:… in full.",
-    ),
-}
 UNCERTAIN: Final[Mapping[str, Explanation]] = {
     **{f"uncertain.{name}": text for name, text in _GENERAL.items()},
     **{f"uncertain.sql_{name}": text for name, text in _SQL.items()},
-    **{f"uncertain.manifest_{name}": text for name, text in _MANIFEST.items()},
+    **{f"uncertain.manifest_{name}": text for name, text in MANIFEST.items()},
+    **{f"uncertain.kubectl_{name}": text for name, text in KUBECTL.items()},
+    **{f"uncertain.image_{name}": text for name, text in IMAGES.items()},
     **{f"uncertain.{name}": text for name, text in PROGRAMS.items()},
 }
 _UNKNOWN: Final = _E("The command could not be read with certainty", "Write it more simply.")

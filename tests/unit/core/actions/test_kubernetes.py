@@ -12,6 +12,7 @@ from commands import MAIN, MANIFEST, codes, manifest_command, read_manifest
 from counterfoil.core.actions.contract import interpret
 from counterfoil.core.actions.registry import FAMILIES
 from counterfoil.core.model import Interpretation
+from counterfoil.core.renderings.contract import texts
 
 Change = dict[str, Any]
 
@@ -130,6 +131,7 @@ def test_a_minimal_deployment_carries_image_and_identity() -> None:
         ({"runtimeClassName": "r"}, "node"),
         ({"priorityClassName": "p"}, "node"),
         ({"priority": 5}, "node"),
+        ({"affinity": {"podAntiAffinity": {}}}, "node"),
         ({"resourceClaims": [{"name": "gpu", "resourceClaimName": "g"}]}, "node"),
         ({"volumes": [{"name": "h", "hostPath": {"path": "/"}}]}, "node"),
         ({"securityContext": {"sysctls": [{"name": "a", "value": "b"}]}}, "node"),
@@ -192,6 +194,41 @@ def test_each_power_of_any_container_is_said(group: str, container: Change, powe
     assert set(powers(found)) == {"image", power}
 
 
+@pytest.mark.parametrize(
+    ("volume", "power"),
+    [
+        ({"azureFile": {"secretName": "s", "shareName": "x"}}, "secret-read"),
+        ({"flexVolume": {"driver": "d", "secretRef": {"name": "s"}}}, "secret-read"),
+        ({"gitRepo": {"repository": "https://h.example/x"}}, "data"),
+        ({"ephemeral": {"volumeClaimTemplate": {"spec": {}}}}, "data"),
+    ],
+)
+def test_each_kind_of_volume_is_a_power(volume: Change, power: str) -> None:
+    found = powers(read_manifest(changed({"volumes": [{"name": "v", **volume}]})))
+    assert found == ["image", power]
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"labels": {"azure.workload.identity/use": "true"}},
+        {"annotations": {"sidecar.istio.io/inject": "true"}},
+        {"annotations": {"container.apparmor.security.beta.kubernetes.io/web": "unconfined"}},
+        {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}},
+    ],
+)
+def test_a_label_that_somebodys_controller_obeys_is_a_switch(member: Change) -> None:
+    metadata = {"name": "web", "namespace": "staging", **member}
+    reading = read_manifest(changed(metadata=metadata))
+    assert powers(reading) == ["image", "switch"]
+    (place,) = texts(reading.operations[1].details["fields"])
+    assert place.startswith("/metadata/")
+    assert "~1" in place
+    plain = {"labels": {"app.kubernetes.io/name": "web", "tier": "x"}}
+    control = {"name": "web", "namespace": "staging", **plain}
+    assert powers(read_manifest(changed(metadata=control))) == ["image"]
+
+
 def test_finalizers_and_owners_are_lasting() -> None:
     metadata = {"name": "web", "namespace": "staging"}
     for extra in (
@@ -245,7 +282,7 @@ def test_images_of_all_containers_and_volumes_are_found() -> None:
     [
         (changed({"HostNetwork": True}), "field"),
         (changed({"hostnetwork": True}), "field"),
-        (changed({"affinity": {}}), "field"),
+        (changed({"workloadRef": {}}), "field"),
         (changed({"unknown": 1}), "field"),
         (changed({"hostNetwork": "true"}), "value"),
         (changed({"hostNetwork": 1}), "value"),
@@ -255,8 +292,7 @@ def test_images_of_all_containers_and_volumes_are_found() -> None:
         (changed({"containers": [{"name": "a"}]}), "value"),
         (changed({"containers": [None]}), "value"),
         (changed({"initContainers": [{"image": "a"}]}), "value"),
-        (changed({"volumes": [{"name": "v", "azureFile": {"secretName": "s"}}]}), "field"),
-        (changed({"volumes": [{"name": "v", "flexVolume": {}}]}), "field"),
+        (changed({"volumes": [{"name": "v", "tape": {}}]}), "field"),
         (changed({"terminationGracePeriodSeconds": 2**63}), "value"),
         (changed({"terminationGracePeriodSeconds": True}), "value"),
         (changed(container={"image": "h.example/shop/../x"}), "image"),
@@ -270,7 +306,9 @@ def test_images_of_all_containers_and_volumes_are_found() -> None:
         (changed(spec={"template": {}}), "value"),
         (changed(kind="deployment"), "kind"),
         (changed(kind="List"), "kind"),
-        (changed(kind="Pod", apiVersion="v1"), "kind"),
+        (changed(kind="DeploymentList"), "kind"),
+        (changed(kind="Pod", apiVersion="v1"), "field"),
+        (changed(kind="Event", apiVersion="v1"), "kind"),
         (changed(apiVersion="apps/v1beta1"), "kind"),
         (changed(kind=None), "kind"),
         (changed(metadata={"name": "web"}), "namespace"),
@@ -289,41 +327,9 @@ def test_images_of_all_containers_and_volumes_are_found() -> None:
             "field",
         ),
         (changed(metadata={"name": "web", "namespace": "staging", "managedFields": []}), "field"),
-        (
-            changed(
-                metadata={
-                    "name": "web",
-                    "namespace": "staging",
-                    "labels": {"azure.workload.identity/use": "true"},
-                }
-            ),
-            "metadata",
-        ),
-        (
-            changed(
-                metadata={
-                    "name": "web",
-                    "namespace": "staging",
-                    "annotations": {"sidecar.istio.io/inject": "true"},
-                }
-            ),
-            "metadata",
-        ),
-        (
-            changed(
-                metadata={
-                    "name": "web",
-                    "namespace": "staging",
-                    "annotations": {
-                        "container.apparmor.security.beta.kubernetes.io/web": "unconfined"
-                    },
-                }
-            ),
-            "metadata",
-        ),
         ("- a", "kind"),
         ("a", "kind"),
-        (MANIFEST + "---\n" + MANIFEST, "several_documents"),
+        (MANIFEST + "---\n- a", "kind"),
     ],
 )
 def test_trap_is_uncertain_and_permits_nothing(manifest: str, code: str) -> None:

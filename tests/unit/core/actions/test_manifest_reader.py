@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from counterfoil.core.actions.contract import Unreadable
-from counterfoil.core.actions.kubernetes.reader import MAX_DEPTH, read_manifest
+from counterfoil.core.actions.kubernetes.reader import (
+    MAX_DEPTH,
+    Decimal,
+    Value,
+    read_documents,
+)
+
+
+def read_manifest(text: str) -> Value:
+    ((value, _),) = read_documents(text)
+    return value
 
 
 def code(text: str) -> str:
@@ -30,6 +40,13 @@ def code(text: str) -> str:
         ("128Mi", "128Mi"),
         ("1.4-alpine", "1.4-alpine"),
         ("10.0.0.5", "10.0.0.5"),
+        ("10.0.0.5:80", "10.0.0.5:80"),
+        ("1:30", "1:30"),
+        ("2026-11-24", "2026-11-24"),
+        ("1e10a", "1e10a"),
+        ("1,000", "1,000"),
+        ("0.5", Decimal("0.5")),
+        ("-12.75", Decimal("-12.75")),
         ("nginx:1.4", "nginx:1.4"),
         ("/var/run", "/var/run"),
         ("yesterday", "yesterday"),
@@ -52,8 +69,18 @@ def test_what_all_readers_read_alike_is_read(plain: str, value: object) -> None:
     [
         *("y", "Y", "n", "N", "yes", "Yes", "NO", "on", "Off", "True", "FALSE", "Null", "NULL"),
         *("~", "=", "", "0o17", "08", "017", "-0", "+7", "1e3", "1E3", "0B1", "0b1", "0X1", "0x1F"),
-        *("1:30", "1_000", "1,000", "0.5", ".5", "1.", "+.2", "+_4", "-_1", "10000000000000000"),
-        *(".inf", "-.Inf", "+.INF", ".nan", ".NaN", "2026-11-24", "1.5e3", "0xff", "685_230.15"),
+        *(
+            "1_000",
+            "00.5",
+            ".5",
+            "1.",
+            "+.2",
+            "+_4",
+            "-_1",
+            "10000000000000000",
+            "0.1234567890123456",
+        ),
+        *(".inf", "-.Inf", "+.INF", ".nan", ".NaN", "1.5e3", "0xff", "685_230.15"),
     ],
 )
 def test_an_odd_scalar_must_be_quoted(plain: str) -> None:
@@ -75,8 +102,9 @@ def test_an_odd_scalar_must_be_quoted(plain: str) -> None:
         ("%TAG ! tag:x,2026:\n---\na: b", "manifest_feature"),
         ("a: b\n...\n", "manifest_feature"),
         ("a: b\n...\n---\nc: d", "manifest_feature"),
-        ("a: b\n---\nc: d", "manifest_several_documents"),
-        ("a: b\n---\n", "manifest_several_documents"),
+        ("a: b\n--- {c: d}", "manifest_feature"),
+        ("a: b\n---c: d", "manifest_feature"),
+        ("a: b\n---\n" * 33, "too_deep"),
         ("image: a\n<<: {image: b}", "manifest_scalar"),
         ("'<<': {image: b}", "manifest_feature"),
         ("a: 1\na: 2", "manifest_duplicate_key"),
@@ -108,7 +136,7 @@ def test_an_odd_scalar_must_be_quoted(plain: str) -> None:
         ('{"a": 1, "a": 2}', "manifest_duplicate_key"),
         ('{"a": NaN}', "manifest_scalar"),
         ('{"a": -Infinity}', "manifest_scalar"),
-        ('{"a": 1.5}', "manifest_scalar"),
+        ('{"a": 1.5e1}', "manifest_scalar"),
         ('{"a": 1e3}', "manifest_scalar"),
         ('{"a": 1} {"b": 2}', "manifest_syntax"),
         ('{"a": 1}\n---\nb: 2', "manifest_syntax"),
@@ -135,3 +163,10 @@ def test_the_doubt_says_where() -> None:
     with pytest.raises(Unreadable) as doubt:
         read_manifest("a: b\nhostPID: y\n")
     assert doubt.value.span == (14, 15)
+
+
+def test_documents_are_read_in_order_and_empty_ones_passed_over() -> None:
+    text = "# first\n---\na: 1\n---\n# nothing\n--- # third\nb: 2\n---\n"
+    assert [value for value, _ in read_documents(text)] == [{"a": 1}, {"b": 2}]
+    spans = [text[start:end].split("\n", maxsplit=1)[0] for _, (start, end) in read_documents(text)]
+    assert spans == ["a: 1", "b: 2"]

@@ -1,8 +1,10 @@
-"""The `kubernetes` family: one Deployment manifest, applied server-side.
+"""The `kubernetes` family: manifests, applied server-side, and what kubectl is told to do.
 
-    1. one document, read alike by every reader      reader.py
-    2. closed tables, images, powers                 manifest.py, shapes.py
-    3. operations, rules, and the canonical JSON     here
+    1. documents, read alike by every reader         reader.py
+    2. closed tables, images, powers                 manifest.py, shapes.py, objects.py
+    3. operations, exact rules                       acts.py
+    4. argument lists of kubectl                     kubectl.py
+    5. and the canonical form that runs instead      here
 
 Server-side apply is the narrowest way to deploy: there RBAC honours `resourceNames` for
 `create` as well, because the PATCH carries the name (docs/actions/kubernetes.md).
@@ -10,172 +12,81 @@ Server-side apply is the narrowest way to deploy: there RBAC honours `resourceNa
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, cast
 
 from counterfoil.core.actions.contract import Limits, Unreadable, check_size, command_text
-from counterfoil.core.actions.images import ImageReference
-from counterfoil.core.actions.kubernetes.manifest import Findings
-from counterfoil.core.actions.kubernetes.reader import Value, read_manifest
-from counterfoil.core.actions.kubernetes.shapes import POWERS
-from counterfoil.core.canonical import canonical_bytes
+from counterfoil.core.actions.kubernetes.acts import act_on, answer, discovery
+from counterfoil.core.actions.kubernetes.canonical import canonical_manifest
+from counterfoil.core.actions.kubernetes.kubectl import read_kubectl
+from counterfoil.core.actions.kubernetes.objects import read_objects
 from counterfoil.core.model import (
     Command,
     Execute,
     Interpretation,
     JsonObject,
     JsonValue,
-    Operation,
-    Permission,
     Resource,
 )
 
 SESSION: Final[JsonObject] = {"apply": "server-side", "force_conflicts": False}
-DISCOVERY: Final = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", "/version")
-"""What `system:discovery` gives to every authenticated account."""
-
-_NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?", re.ASCII)
-_NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+NAMESPACE: Final = "namespace"
+"""The argument that says where objects go that name no namespace themselves."""
+MANIFEST: Final = "manifest"
+"""The argument that a list of kubectl's words reads as `-f -`."""
 
 
 def interpret(command: Command, limits: Limits) -> Interpretation:
-    """Read the manifest that the command holds.
+    """Read the manifest, or the list of kubectl's words, that the command holds.
 
     Raises:
         Unreadable: readers may differ about it, or anything in it is not known.
         RecursionError: it is nested deeper than a reader goes.
     """
-    text = command_text(command)
     resource = command.resource
     if resource is None or resource.type != "kubernetes":
         raise Unreadable("uncertain.resource_type", "kubernetes is needed")
+    words = command.arguments.get(command.command_argument or "")
+    if isinstance(words, list):
+        return _kubectl(command, resource, words, limits)
+    text = command_text(command)
     check_size(text, limits.manifest_bytes)
-    document = read_manifest(text)
-    if not isinstance(document, dict) or (document.get("apiVersion"), document.get("kind")) != (
-        "apps/v1",
-        "Deployment",
-    ):
-        raise Unreadable("uncertain.manifest_kind")
-    findings = Findings()
-    full = findings.walk("Deployment", document, "")
-    _check_complete(document)
-    name, namespace = _names(document)
-    operations = _operations(findings, resource, name, namespace, text)
-    manifest = canonical_bytes(full).decode()
-    arguments = {**command.arguments, command.command_argument or "": manifest}
+    objects = read_objects(text, _text_argument(command, NAMESPACE))
+    found = answer([act_on(item, "apply") for item in objects], resource)
+    changed = {command.command_argument or "": canonical_manifest(objects)}
     return Interpretation(
-        operations=operations,
-        required=(_permission(findings, resource, name, namespace, len(operations)),),
-        ambient=(_discovery(resource),),
-        execute=Execute(arguments=arguments, session=SESSION),
+        operations=found.operations,
+        required=found.required,
+        ambient=(discovery(resource),),
+        execute=Execute(arguments={**command.arguments, **changed}, session=SESSION),
     )
 
 
-def _names(document: dict[str, Value]) -> tuple[str, str]:
-    metadata = document.get("metadata")
-    values = metadata if isinstance(metadata, dict) else {}
-    name, namespace = values.get("name"), values.get("namespace")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Unreadable("uncertain.manifest_name")
-    if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
-        raise Unreadable("uncertain.manifest_namespace")
-    return name, namespace
-
-
-def _check_complete(document: dict[str, Value]) -> None:
-    """What a Deployment cannot be without: its containers, each with a name and an image."""
-    spec = _member(document, "spec", "")
-    _member(spec, "selector", "/spec")
-    pod = _member(_member(spec, "template", "/spec"), "spec", "/spec/template")
-    if not pod.get("containers"):
-        raise Unreadable("uncertain.manifest_value", "/spec/template/spec/containers")
-    for group in ("containers", "initContainers", "ephemeralContainers"):
-        items = pod.get(group, [])
-        for index, item in enumerate(items if isinstance(items, list) else []):
-            if not isinstance(item, dict) or not item.get("name") or not item.get("image"):
-                place = f"/spec/template/spec/{group}/{index}"
-                raise Unreadable("uncertain.manifest_value", place)
-
-
-def _member(value: dict[str, Value], name: str, pointer: str) -> dict[str, Value]:
-    member = value.get(name)
-    if not isinstance(member, dict):
-        raise Unreadable("uncertain.manifest_value", f"{pointer}/{name}")
-    return member
-
-
-def _operations(
-    findings: Findings, resource: Resource, name: str, namespace: str, text: str
-) -> tuple[Operation, ...]:
-    """The deployment with its images, then once more for each further power it carries.
-
-    Each power is judged on its own: whoever may deploy may not therefore read Secrets.
-    """
-    target: JsonObject = {
-        "kind": "Deployment",
-        "api_group": "apps",
-        "cluster": resource.id,
-        "namespace": namespace,
-        "name": name,
-    }
-    images = {image.pulled: image for image in findings.images}
-    parts: list[JsonValue] = [_image_parts(images[pulled]) for pulled in sorted(images)]
-    return tuple(
-        Operation(
-            family="kubernetes",
-            verb="deploy",
-            object=target,
-            span=(0, len(text)),
-            details={
-                "powers": [power],
-                "images": parts if power == "image" else [],
-                "fields": sorted(findings.powers[power]),
-            },
-        )
-        for power in _powers(findings)
+def _kubectl(
+    command: Command, resource: Resource, words: Sequence[JsonValue], limits: Limits
+) -> Interpretation:
+    if not all(isinstance(word, str) for word in words):
+        raise Unreadable("uncertain.no_command", "the words of kubectl are text")
+    read = read_kubectl(
+        ["kubectl", *cast("list[str]", words)],
+        resource,
+        namespace=_text_argument(command, NAMESPACE),
+        stdin=_text_argument(command, MANIFEST),
+        max_bytes=limits.manifest_bytes,
+    )
+    changed: dict[str, JsonValue] = {command.command_argument or "": list(read.words[1:])}
+    if read.stdin is not None:
+        changed[MANIFEST] = read.stdin
+    return Interpretation(
+        operations=read.operations,
+        required=read.required,
+        ambient=(discovery(resource),),
+        execute=Execute(arguments={**command.arguments, **changed}),
     )
 
 
-def _image_parts(image: ImageReference) -> JsonObject:
-    """An image as parts, so that policy never compares a prefix of its text."""
-    parts: dict[str, JsonValue] = {"registry": image.host, "path": image.path.split("/")}
-    if image.tag is not None:
-        parts["tag"] = image.tag
-    if image.digest is not None:
-        parts["digest"] = image.digest
-    return parts
-
-
-def _powers(findings: Findings) -> list[str]:
-    return [power for power in POWERS if power in findings.powers]
-
-
-def _permission(
-    findings: Findings, resource: Resource, name: str, namespace: str, operations: int
-) -> Permission:
-    return {
-        "type": "kubernetes",
-        "locations": [resource.location],
-        "identifier": namespace,
-        "rules": [
-            {
-                "apiGroups": ["apps"],
-                "resources": ["deployments"],
-                "resourceNames": [name],
-                "verbs": ["create", "patch"],
-            }
-        ],
-        "images": sorted({image.repository for image in findings.images}),
-        "powers": _powers(findings),
-        "operations": list(range(operations)),
-    }
-
-
-def _discovery(resource: Resource) -> Permission:
-    return {
-        "type": "kubernetes",
-        "locations": [resource.location],
-        "identifier": "",
-        "rules": [{"nonResourceURLs": list(DISCOVERY), "verbs": ["get"]}],
-        "powers": [],
-    }
+def _text_argument(command: Command, name: str) -> str | None:
+    value = command.arguments.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Unreadable("uncertain.manifest_namespace", f"{name} is not text")
+    return value

@@ -1,24 +1,20 @@
-"""Walks a manifest by the closed tables and finds its images and its powers.
-
-Whoever may deploy to a namespace can, through the pod template, read its Secrets, act as
-its service accounts and reach its nodes: the server and RBAC accept all of it from an
-account that holds `deployments: patch, create` alone. So each such power is said.
-"""
+"""Walks an object by the closed tables and finds its images and its powers (powers.py)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from counterfoil.core.actions.contract import Unreadable
 from counterfoil.core.actions.images import ImageReference, parse_image
-from counterfoil.core.actions.kubernetes.reader import Value
+from counterfoil.core.actions.kubernetes.powers import PLAIN_SECRETS
+from counterfoil.core.actions.kubernetes.reader import Decimal, Value
 from counterfoil.core.actions.kubernetes.shapes import SHAPES, Field
 
 _INT_LIMIT: Final = 2**63
 _EMPTY: Final = (False, "", 0)
-_HARMLESS_PROFILE: Final = {"type": "RuntimeDefault"}
 _PLAIN_KEY: Final = re.compile(
     r"(?:app\.kubernetes\.io/|helm\.sh/)?[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?", re.ASCII
 )
@@ -45,7 +41,7 @@ class Findings:
         """Note that the field at `pointer` carries a power."""
         self.powers.setdefault(name, []).append(pointer)
 
-    def walk(self, shape: str, value: Value, pointer: str) -> Value:
+    def walk(self, shape: str, value: Value, pointer: str) -> dict[str, Value]:
         """Check `value` against a table and return it with its images written out in full.
 
         Raises:
@@ -60,17 +56,27 @@ class Findings:
             place = f"{pointer}/{name}"
             if known is None:
                 raise Unreadable("uncertain.manifest_field", place[:256])
-            result[name] = self._field(known, item, place)
+            if known.type != "absent":
+                result[name] = self._field(known, item, place)
+            elif item is not None:
+                raise Unreadable("uncertain.manifest_field", place[:256])
         if shape == "PodSpec" and value.get("automountServiceAccountToken") is not False:
             # Absent means yes: the pod gets a token of its service account.
             self.power("identity", f"{pointer}/automountServiceAccountToken")
         return result
 
     def _field(self, known: Field, value: Value, pointer: str) -> Value:
-        if known.power and _holds(value, only_true=known.only_true):
+        if known.power and _holds(value, known.when):
             self.power(known.power, pointer)
         if not known.many:
             return self._one(known.type, value, pointer)
+        if known.many == "{":
+            if not isinstance(value, dict):
+                raise _wrong(pointer)
+            return {
+                name: self._one(known.type, item, f"{pointer}/{name}")
+                for name, item in value.items()
+            }
         if not isinstance(value, list):
             raise _wrong(pointer)
         return [
@@ -79,25 +85,84 @@ class Findings:
 
     def _one(self, kind: str, value: Value, pointer: str) -> Value:
         if kind in SHAPES:
-            if kind == "Profile" and value != _HARMLESS_PROFILE:
-                self.power("node", pointer)
             return self.walk(kind, value, pointer)
-        if kind == "image":
-            return self._image(value, pointer)
-        if not _is_scalar(kind, value):
-            _check_mapping(kind, value, pointer)
-            if kind == "quantities" and isinstance(value, dict) and any("/" in n for n in value):
-                # `nvidia.com/gpu`, `devices.kubevirt.io/kvm`: a device of the node
-                self.power("node", pointer)
-        return value
-
-    def _image(self, value: Value, pointer: str) -> str:
-        if not isinstance(value, str):
+        if _is_scalar(kind, value):
+            return value
+        special = _SPECIAL.get(kind)
+        if special is None:
             raise _wrong(pointer)
-        image = parse_image(value)
-        self.images.append(image)
-        self.power("image", pointer)
-        return image.text
+        return special(self, value, pointer)
+
+
+def _quantity(findings: Findings, value: Value, pointer: str) -> Value:
+    """`0.5` is the number of half a core: written as text, it is the same quantity."""
+    del findings  # a quantity carries no power
+    if isinstance(value, Decimal):
+        return value.text
+    if isinstance(value, str) or _is_int(value):
+        return value
+    raise _wrong(pointer)
+
+
+def _devices(findings: Findings, value: Value, pointer: str) -> Value:
+    if not isinstance(value, dict):
+        raise _wrong(pointer)
+    if any("/" in name for name in value):
+        # `nvidia.com/gpu`, `devices.kubevirt.io/kvm`: a device of the node
+        findings.power("node", pointer)
+    return {name: _quantity(findings, item, f"{pointer}/{name}") for name, item in value.items()}
+
+
+def _labels(findings: Findings, value: Value, pointer: str) -> Value:
+    return _texts(findings, value, pointer, lambda name: bool(_PLAIN_KEY.fullmatch(name)))
+
+
+def _annotations(findings: Findings, value: Value, pointer: str) -> Value:
+    return _texts(findings, value, pointer, _ANNOTATIONS.__contains__)
+
+
+def _texts(findings: Findings, value: Value, pointer: str, plain: Callable[[str], bool]) -> Value:
+    """Labels or annotations: others than plain ones are what somebody's controller obeys.
+
+    `azure.workload.identity/use`, `sidecar.istio.io/inject`: switches.
+    """
+    if not isinstance(value, dict):
+        raise _wrong(pointer)
+    for name, item in value.items():
+        place = f"{pointer}/{_escaped(name)}"
+        if not isinstance(item, str):
+            raise _wrong(place)
+        if not plain(name):
+            findings.power("switch", place)
+    return value
+
+
+def _secret_type(findings: Findings, value: Value, pointer: str) -> Value:
+    if not isinstance(value, str):
+        raise _wrong(pointer)
+    if value not in PLAIN_SECRETS:
+        # `kubernetes.io/service-account-token`: an endless token of that account
+        findings.power("identity", pointer)
+    return value
+
+
+def _image(findings: Findings, value: Value, pointer: str) -> str:
+    if not isinstance(value, str):
+        raise _wrong(pointer)
+    image = parse_image(value)
+    findings.images.append(image)
+    findings.power("image", pointer)
+    return image.text
+
+
+_SPECIAL: Final[dict[str, Callable[[Findings, Value, str], Value]]] = {
+    "image": _image,
+    "quantity": _quantity,
+    "devices": _devices,
+    "labels": _labels,
+    "annotations": _annotations,
+    "secret-type": _secret_type,
+}
 
 
 def _is_scalar(kind: str, value: Value) -> bool:
@@ -105,8 +170,10 @@ def _is_scalar(kind: str, value: Value) -> bool:
         return isinstance(value, str)
     if kind == "bool":
         return isinstance(value, bool)
-    if kind == "int":
+    if kind in {"int", "number"}:
         return _is_int(value)
+    if kind == "any":
+        return _is_plain(value)
     return kind == "intstr" and (isinstance(value, str) or _is_int(value))
 
 
@@ -114,29 +181,29 @@ def _is_int(value: Value) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _INT_LIMIT
 
 
-def _check_mapping(kind: str, value: Value, pointer: str) -> None:
-    """A mapping of text; quantities may be integers.
-
-    Raises:
-        Unreadable: another type, or a label or annotation that admission may act on.
-    """
-    if kind not in {"map", "labels", "annotations", "quantities"} or not isinstance(value, dict):
-        raise _wrong(pointer)
-    for name, item in value.items():
-        if not isinstance(item, str) and not (kind == "quantities" and _is_int(item)):
-            raise _wrong(f"{pointer}/{name}")
-        if kind == "labels" and not _PLAIN_KEY.fullmatch(name):
-            # `azure.workload.identity/use`, `sidecar.istio.io/inject`: a webhook's switch
-            raise Unreadable("uncertain.manifest_metadata", f"{pointer}/{name}"[:256])
-        if kind == "annotations" and name not in _ANNOTATIONS:
-            raise Unreadable("uncertain.manifest_metadata", f"{pointer}/{name}"[:256])
+def _is_plain(value: Value) -> bool:
+    """A value of any form, but for decimals: they have no canonical form."""
+    if isinstance(value, dict):
+        return all(_is_plain(item) for item in value.values())
+    if isinstance(value, list):
+        return all(_is_plain(item) for item in value)
+    return not isinstance(value, Decimal)
 
 
-def _holds(value: Value, *, only_true: bool) -> bool:
+def _holds(value: Value, when: str) -> bool:
     """Whether a field holds anything: an empty list, text, zero or false means absent."""
-    if only_true:
+    if when == "?":
         return value is not False
+    if when == "^":
+        return False  # said where the object is walked, because absence counts
+    if when:
+        return value not in {when, ""} if isinstance(value, str) else True
     return value != [] and not any(value is item or value == item for item in _EMPTY)
+
+
+def _escaped(name: str) -> str:
+    """A member's name in a JSON Pointer (RFC 6901 section 3)."""
+    return name.replace("~", "~0").replace("/", "~1")[:128]
 
 
 def _wrong(pointer: str) -> Unreadable:

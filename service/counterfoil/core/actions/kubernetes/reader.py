@@ -1,4 +1,4 @@
-"""Reads one YAML or JSON document strictly: what readers disagree about is refused.
+"""Reads YAML or JSON documents strictly: what readers disagree about is refused.
 
 The API server (a go-yaml v2 fork), PyYAML and kubectl read 35 of 104 odd texts each in
 its own way. What passes here, all read alike; and what runs is the canonical JSON of the
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Final, NoReturn, TypeAlias
 
 import yaml
@@ -27,8 +28,19 @@ from yaml.events import (
 
 from counterfoil.core.actions.contract import Unreadable
 
-Value: TypeAlias = "bool | int | str | list[Value] | dict[str, Value] | None"
 
+@dataclass(frozen=True, slots=True)
+class Decimal:
+    """A number with a fraction, as it was written. Only a quantity may be one."""
+
+    text: str
+
+
+Value: TypeAlias = "bool | int | str | Decimal | list[Value] | dict[str, Value] | None"
+Document: TypeAlias = tuple[Value, tuple[int, int]]
+"""A value, and where it stands in the text."""
+
+MAX_DOCUMENTS: Final = 32
 MAX_NODES: Final = 4_000  # 18,000 cost the event reader 109 ms
 MAX_DEPTH: Final = 24
 
@@ -36,33 +48,42 @@ MAX_DEPTH: Final = 24
 _REFUSED_TEXT: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 _REFUSED_VALUE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,15})", re.ASCII)
-# Whole matches only: `100m` and `1.4-alpine` are text to every reader.
+# At most 15 digits: more would be rounded by the server, which reads a double.
+_DECIMAL: Final = re.compile(r"-?(?=[0-9.]{3,16}\Z)(?:0|[1-9][0-9]*)\.[0-9]+", re.ASCII)
+# What the server (a go-yaml v2 fork) takes for a number, and a little more. Whole matches
+# only: `100m`, `1.4-alpine`, `10.0.0.5` and `10.0.0.5:80` are text to it; so are dates.
 _ODD: Final = re.compile(
-    r"(?!\d+(?:\.\d+){2,}\Z)[-+._]*[0-9][0-9_,.:eExXoObBa-fA-F+-]*"
+    r"(?!\d+(?:\.\d+){2,}\Z)[-+._]*[0-9][0-9_.]*(?:[eE][-+]?[0-9_.]*)?"
+    r"|[-+._]*0[xXoObB][0-9a-fA-F_.+-]*"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|~|=|<<|[yYnN]|",
     re.ASCII,
 )
+# kubectl cuts the text at every line that begins so, before any parser reads it.
+_ODD_MARKER: Final = re.compile(r"^---(?! *(?:#.*)?$)", re.MULTILINE)
 _WORDS: Final = frozenset({"yes", "no", "on", "off", "true", "false", "null"})
 _CONSTANTS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 
 
-def read_manifest(text: str) -> Value:
-    """The one value that `text` means to every reader.
+def read_documents(text: str) -> list[Document]:
+    """The values that `text` means to every reader, in order.
 
     Raises:
-        Unreadable: readers may differ about it, or it is no single document.
+        Unreadable: readers may differ about it, or it holds no document, or too many.
         RecursionError: JSON nested beyond what the standard reader takes.
     """
     if text.lstrip(" \n").startswith("{"):
         value = _read_json(text)
         _check(value)
-        return value
+        return [(value, (0, len(text)))]
     odd = _REFUSED_TEXT.search(text)
     if odd is not None:
         raise Unreadable(
             "uncertain.manifest_control_character", f"U+{ord(odd.group()):04X}", odd.span()
         )
-    return _Events(text).document()
+    marker = _ODD_MARKER.search(text)
+    if marker is not None:
+        raise Unreadable("uncertain.manifest_feature", "---", marker.span())
+    return _Events(text).documents()
 
 
 def _read_json(text: str) -> Value:
@@ -71,11 +92,17 @@ def _read_json(text: str) -> Value:
             text,
             object_pairs_hook=_object,
             parse_constant=_refuse_number,
-            parse_float=_refuse_number,
+            parse_float=_decimal,
         )
     except ValueError as error:
         raise Unreadable("uncertain.manifest_syntax", "not strict JSON") from error
     return value
+
+
+def _decimal(number: str) -> Decimal:
+    if not _DECIMAL.fullmatch(number):
+        _refuse_number(number)
+    return Decimal(number)
 
 
 def _object(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
@@ -132,16 +159,18 @@ class _Events:
         self._parser = yaml.CSafeLoader(text)
         self._nodes = 0
 
-    def document(self) -> Value:
+    def documents(self) -> list[Document]:
         try:
-            value = self._document()
+            found = self._documents()
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             span = (mark.index, mark.index + 1) if mark is not None else None
             raise Unreadable("uncertain.manifest_syntax", "not valid YAML", span) from error
         finally:
             self._parser.dispose()
-        return value
+        if not found:
+            raise Unreadable("uncertain.manifest_syntax", "no document")
+        return found
 
     def _next(self) -> Event:
         event = self._parser.get_event()
@@ -149,21 +178,31 @@ class _Events:
             raise Unreadable("uncertain.manifest_syntax", "no document")
         return event
 
-    def _document(self) -> Value:
+    def _documents(self) -> list[Document]:
+        found: list[Document] = []
         self._next()  # the stream's start
-        start = self._next()
-        if not isinstance(start, DocumentStartEvent):
-            raise Unreadable("uncertain.manifest_syntax", "no document")
-        if start.version is not None or start.tags:
-            raise _feature("a directive", start)
-        value = self._value(self._next(), 1)
+        while not isinstance(start := self._next(), StreamEndEvent):
+            if not isinstance(start, DocumentStartEvent):
+                raise Unreadable("uncertain.manifest_syntax", "no document", _span(start))
+            if start.version is not None or start.tags:
+                raise _feature("a directive", start)
+            first = self._next()
+            if not _is_nothing(first):
+                begin = _span(first)
+                value = self._value(first, 1)
+                end = self._end()
+                found.append((value, ((begin or end)[0], end[1])))
+            else:
+                self._end()
+            if len(found) > MAX_DOCUMENTS:
+                raise Unreadable("uncertain.too_deep", f"more than {MAX_DOCUMENTS} documents")
+        return found
+
+    def _end(self) -> tuple[int, int]:
         end = self._next()
         if isinstance(end, DocumentEndEvent) and end.explicit:
             raise _feature("...", end)
-        after = self._next()
-        if not isinstance(after, StreamEndEvent):
-            raise Unreadable("uncertain.manifest_several_documents", "", _span(after))
-        return value
+        return _span(end) or (0, 0)
 
     def _value(self, event: Event, depth: int) -> Value:
         self._nodes += 1
@@ -212,9 +251,19 @@ def _scalar(event: ScalarEvent) -> Value:
         return _CONSTANTS[text]
     if _INTEGER.fullmatch(text) and text != "-0":
         return int(text)
+    if _DECIMAL.fullmatch(text):
+        return Decimal(text)
     if _ODD.fullmatch(text) or text.lower() in _WORDS:
         raise Unreadable("uncertain.manifest_scalar", text[:64], _span(event))
     return text
+
+
+def _is_nothing(event: Event) -> bool:
+    """A document of white space and comments: every reader passes over it."""
+    if not isinstance(event, ScalarEvent):
+        return False
+    bare = event.anchor is None and event.tag is None
+    return bare and not event.style and event.value == ""
 
 
 def _span(event: Event) -> tuple[int, int] | None:
