@@ -3,7 +3,7 @@
 # description: |
 #   Objects of a cluster. There is one operation for each power that an object carries (its
 #   images, its service account, …), so each is allowed by itself. A right is found by
-#   cluster, namespace, kind, verb and power.
+#   cluster, namespace, kind, verb and power; an act that carries none is found as `plain`.
 # schemas:
 #   - input: schema.policy_input
 package counterfoil.actions.kubernetes
@@ -60,10 +60,16 @@ needs_approval[i] contains terms if {
 # METADATA
 # title: Rights
 # description: What each role may do with this power of this kind of object.
-_rights(operation) := data.data.access[input.tenant].kubernetes[object.cluster][object.namespace][object.api_group][object.kind][operation.verb][power] if {
+_rights(operation) := data.data.access[input.tenant].kubernetes[object.cluster][object.namespace][object.api_group][object.kind][operation.verb][_power(operation)] if {
 	object := operation.object
-	[power] = operation.details.powers
 }
+
+# METADATA
+# title: The power of an operation
+# description: One, or `plain`; two in one operation are no operation of ours.
+_power(operation) := power if [power] = operation.details.powers
+
+_power(operation) := "plain" if operation.details.powers == []
 
 # METADATA
 # title: Within the limits of images
@@ -71,24 +77,19 @@ _rights(operation) := data.data.access[input.tenant].kubernetes[object.cluster][
 _within(right, operation) if {
 	operation.details.powers == ["image"]
 	count(operation.details.images) > 0
-	every image in operation.details.images { _below(right.images_below, image) }
+	every image in operation.details.images { match.below(right.images_below, array.concat([image.registry], image.path)) }
 }
 
 # METADATA
 # title: Within the limits of any other power
 # description: Every field that carries the power is named by the right.
 _within(right, operation) if {
-	operation.details.powers != ["image"]
+	not operation.details.powers in {[], ["image"]}
 	count(operation.details.fields) > 0
 	every field in operation.details.fields { right.only_fields[field] }
 }
 
 # METADATA
-# title: Below a repository
-# description: |
-#   The image's leading parts, registry first, are exactly the named ones and at least one
-#   more follows. The parts are joined after they were parsed, and none holds a slash.
-_below(repositories, image) if {
-	some size in numbers.range(0, count(image.path) - 1)
-	repositories[concat("/", array.concat([image.registry], array.slice(image.path, 0, size)))]
-}
+# title: An act without a power has no further limit
+# description: What it does is its verb, on its kind; a power beside it is another operation.
+_within(_, operation) if operation.details.powers == []

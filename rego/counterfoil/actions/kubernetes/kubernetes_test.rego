@@ -31,6 +31,12 @@ not_allowed := {
 	"a power without a field": sample.power("identity", []),
 	"two powers in one": changed({"details": {"powers": ["image", "identity"]}}),
 	"no power": changed({"details": {"powers": []}}),
+	"an act without a power that nobody named": changed({"verb": "delete", "details": {"powers": []}}),
+	"an act without a power in another namespace": changed({
+		"verb": "get",
+		"object": {"namespace": "production"},
+		"details": {"powers": []},
+	}),
 	"another namespace": changed({"object": {"namespace": "production"}}),
 	"another cluster": changed({"object": {"cluster": "other"}}),
 	"another kind": changed({"object": {"kind": "DaemonSet"}}),
@@ -42,6 +48,15 @@ not_allowed := {
 test_allowed[name] if {
 	some name, op in allowed
 	kubernetes.allow == {0} with input as sample.of("kubernetes", [op])
+}
+
+# An act that carries no power is found as `plain`, and a right for that allows no power.
+test_an_act_without_a_power if {
+	access := object.union(data.data.access, {"default": {"kubernetes": {"main": {"staging": {"apps": {"Deployment": {"get": {"plain": {"staging-deployer": {"effect": "allow"}}}}}}}}}})
+	plain := changed({"verb": "get", "details": {"powers": [], "images": [], "fields": []}})
+	kubernetes.allow == {0} with input as sample.of("kubernetes", [plain]) with data.data.access as access
+	powerful := changed({"verb": "get", "details": {"powers": ["secret-read"], "images": [], "fields": ["/data"]}})
+	kubernetes.allow == set() with input as sample.of("kubernetes", [powerful]) with data.data.access as access
 }
 
 test_not_allowed[name] if {

@@ -26,3 +26,14 @@ actor(role) if {
 	every agent in object.get(input.actor, "via", []) { agents[agent.iss][agent.sub] }
 	role in object.get(input.actor, "ceiling", [role])
 }
+
+# METADATA
+# title: Below a name
+# description: |
+#   The leading parts are exactly those of a name that is listed, and at least one more follows.
+#   The parts are joined after they were parsed, and none holds a slash.
+below(names, parts) if {
+	count(parts) > 1 # the range below would count down
+	some size in numbers.range(1, count(parts) - 1)
+	names[concat("/", array.slice(parts, 0, size))]
+}

@@ -58,3 +58,17 @@ test_an_agent_without_the_role_hands_none_on if {
 test_one_agent_without_the_role_is_enough_in_a_chain if {
 	not match.actor("orders-developer") with input as _acting({"via": [sample.coder, _planner]})
 }
+
+test_below_a_name if {
+	match.below({"a/b": true}, ["a", "b", "c"])
+	match.below({"a": true}, ["a", "b", "c"])
+}
+
+test_not_below_a_name if {
+	not match.below({"a/b": true}, ["a", "b"])
+	not match.below({"a/b": true}, ["a", "bc", "d"])
+	not match.below({"a/b": true}, ["x", "a", "b", "c"])
+	not match.below({"a": false}, ["a", "b"])
+	not match.below({"a": true}, [])
+	not match.below({"a": true}, ["a"])
+}

@@ -55,6 +55,14 @@ power(name, fields) := object.union(
 	{"details": {"powers": [name], "images": [], "fields": fields}},
 )
 
+# A push to a repository of the development registry.
+push(path) := {
+	"family": "registry",
+	"verb": "push",
+	"object": {"kind": "repository", "registry": "images", "name": concat("/", path), "components": path},
+	"details": {"tag": "1.0"},
+}
+
 # One agent giving the work to another.
 receive(agent) := {"family": "handoff", "verb": "receive", "object": {"kind": "agent", "name": agent}}
 

@@ -147,7 +147,7 @@ def _rights(
                 "kind": "repository",
                 "registry": resource.id,
                 "name": path,
-                "path": path.split("/"),
+                "components": path.split("/"),
             },
             details=details,
         )

@@ -16,7 +16,7 @@ import orjson
 
 from counterfoil.core.canonical import NotCanonical, canonical_bytes
 from counterfoil.core.model import JsonObject, JsonValue, Permission
-from counterfoil.core.renderings import kubernetes, mysql, postgresql, sqlite
+from counterfoil.core.renderings import kubernetes, mysql, oci_registry, postgresql, sqlite
 from counterfoil.core.renderings.contract import NotRenderable
 
 __all__ = ["NotRenderable", "render_all"]
@@ -34,6 +34,7 @@ class Target:
 _TARGETS = {
     "kubernetes": Target(kubernetes.rights, kubernetes.render, kubernetes.parse_back),
     "mysql": Target(mysql.rights, mysql.render, mysql.parse_back),
+    "oci_registry": Target(oci_registry.rights, oci_registry.render, oci_registry.parse_back),
     "postgresql": Target(postgresql.rights, postgresql.render, postgresql.parse_back),
     "sqlite": Target(sqlite.rights, sqlite.render, sqlite.parse_back),
 }

@@ -45,7 +45,7 @@ def test_a_push_needs_pull_and_push_of_the_repository_alone() -> None:
         "kind": "repository",
         "registry": "images",
         "name": "acme/web",
-        "path": ["acme", "web"],
+        "components": ["acme", "web"],
     }
     assert operation.details == {"tag": "1"}
 
