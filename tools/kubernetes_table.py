@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "tools" / "kubernetes"
-PACKAGE = ROOT / "service" / "counterfoil" / "core" / "actions" / "kubernetes"
+PACKAGE = ROOT / "service" / "counterfoil" / "core" / "kubernetes_api"
 _HEAD = '"""Made by tools/kubernetes_table.py from k8s.io/kubernetes {version}. Do not edit."""\n'
 _SCALARS = {"boolean": "bool", "integer": "int", "number": "number", "string": "str"}
 _NAMED = {

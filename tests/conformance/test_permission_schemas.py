@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from commands import MANIFEST, read_manifest, read_sql
-from counterfoil.core.actions.kubernetes.powers import POWERS
+from counterfoil.core.kubernetes_api.powers import POWERS
 from sql_grammar import statement
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from counterfoil.core.actions.images import ImageReference
-from counterfoil.core.actions.kubernetes.kinds import POD_SPECS, Kind
 from counterfoil.core.actions.kubernetes.manifest import Findings
 from counterfoil.core.actions.kubernetes.objects import Object
-from counterfoil.core.actions.kubernetes.powers import POWERS
+from counterfoil.core.kubernetes_api.kinds import POD_SPECS, Kind
+from counterfoil.core.kubernetes_api.powers import POWERS
 from counterfoil.core.model import JsonObject, JsonValue, Operation, Permission, Resource
 
 DISCOVERY: Final = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", "/version")

@@ -15,10 +15,10 @@ from counterfoil.core.actions.contract import Unreadable, check_size
 from counterfoil.core.actions.images import parse_image
 from counterfoil.core.actions.kubernetes.acts import Act, act_on, answer
 from counterfoil.core.actions.kubernetes.canonical import canonical_manifest
-from counterfoil.core.actions.kubernetes.kinds import NAMES, POD_SPECS, Kind
 from counterfoil.core.actions.kubernetes.kubectl_words import VERBS, Parsed, parse
 from counterfoil.core.actions.kubernetes.manifest import Findings
 from counterfoil.core.actions.kubernetes.objects import is_name, is_namespace, read_objects
+from counterfoil.core.kubernetes_api.kinds import NAMES, POD_SPECS, Kind
 from counterfoil.core.model import JsonObject, Operation, Permission, Resource
 
 _CONTAINER: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
@@ -240,8 +240,7 @@ def _scale(parsed: Parsed, where: str) -> _Reading:
 def _rollout(verb: str, rule: str) -> Callable[[Parsed, str], _Reading]:
     def read(parsed: Parsed, where: str) -> _Reading:
         kind, name = _one(parsed, _ROLLED)
-        once = verb == "status" and parsed.options.get("watch") == "false"
-        act = _plain("get" if once else rule, verb, kind, where, name)
+        act = _plain(rule, verb, kind, where, name)
         return _Reading([act], _named(kind, name))
 
     return read

@@ -9,24 +9,14 @@ from typing import Final
 
 from counterfoil.core.actions.contract import Unreadable
 from counterfoil.core.actions.images import ImageReference, parse_image
-from counterfoil.core.actions.kubernetes.powers import PLAIN_SECRETS
 from counterfoil.core.actions.kubernetes.reader import Decimal, Value
-from counterfoil.core.actions.kubernetes.shapes import SHAPES, Field
+from counterfoil.core.kubernetes_api.powers import PLAIN_ANNOTATIONS, PLAIN_SECRETS
+from counterfoil.core.kubernetes_api.shapes import SHAPES, Field
 
 _INT_LIMIT: Final = 2**63
 _EMPTY: Final = (False, "", 0)
 _PLAIN_KEY: Final = re.compile(
     r"(?:app\.kubernetes\.io/|helm\.sh/)?[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?", re.ASCII
-)
-_ANNOTATIONS: Final = frozenset(
-    {
-        "kubernetes.io/description",
-        "kubernetes.io/change-cause",
-        "prometheus.io/scrape",
-        "prometheus.io/port",
-        "prometheus.io/path",
-        "prometheus.io/scheme",
-    }
 )
 
 
@@ -118,7 +108,7 @@ def _labels(findings: Findings, value: Value, pointer: str) -> Value:
 
 
 def _annotations(findings: Findings, value: Value, pointer: str) -> Value:
-    return _texts(findings, value, pointer, _ANNOTATIONS.__contains__)
+    return _texts(findings, value, pointer, PLAIN_ANNOTATIONS.__contains__)
 
 
 def _texts(findings: Findings, value: Value, pointer: str, plain: Callable[[str], bool]) -> Value:

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from counterfoil.core.actions.contract import Unreadable
-from counterfoil.core.actions.kubernetes.kinds import KINDS, POD_SPECS, Kind
 from counterfoil.core.actions.kubernetes.manifest import Findings
-from counterfoil.core.actions.kubernetes.powers import OF_KIND
 from counterfoil.core.actions.kubernetes.reader import Document, Value, read_documents
+from counterfoil.core.kubernetes_api.kinds import KINDS, POD_SPECS, Kind
+from counterfoil.core.kubernetes_api.powers import OF_KIND
 
 Span = tuple[int, int]
 

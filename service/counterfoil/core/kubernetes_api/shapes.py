@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from counterfoil.core.actions.kubernetes.fields_table import FIELDS
-from counterfoil.core.actions.kubernetes.powers import GUARDED
+from counterfoil.core.kubernetes_api.fields_table import FIELDS
+from counterfoil.core.kubernetes_api.powers import GUARDED
 
 _SPECIAL: Final = {
     ("ObjectMeta", "labels"): "labels",

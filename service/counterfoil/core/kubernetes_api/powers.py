@@ -47,8 +47,9 @@ GUARDED: Final = {
           readinessGates schedulingGates resources
         identity serviceAccountName serviceAccount automountServiceAccountToken^
         secret-read imagePullSecrets
-        node hostNetwork? hostPID? hostIPC? nodeName nodeSelector tolerations schedulerName
-          runtimeClassName priorityClassName priority preemptionPolicy resourceClaims affinity
+        node hostNetwork? hostPID? hostIPC? nodeName nodeSelector tolerations
+          schedulerName=default-scheduler runtimeClassName priorityClassName priority
+          preemptionPolicy=PreemptLowerPriority resourceClaims affinity
     """,
     "Container": _CONTAINER,
     "EphemeralContainer": _CONTAINER,
@@ -68,7 +69,7 @@ GUARDED: Final = {
     "TCPSocketAction": "- port node host",
     "SecurityContext": f"""
         {_RUN_AS} allowPrivilegeEscalation readOnlyRootFilesystem capabilities
-        node privileged? procMount seLinuxOptions windowsOptions
+        node privileged? procMount=Default seLinuxOptions windowsOptions
     """,
     "Capabilities": "- drop node add",
     "PodSecurityContext": f"""
@@ -144,6 +145,18 @@ OF_KIND: Final = {
     **dict.fromkeys(("PriorityLevelConfiguration", "CertificateSigningRequest"), "rights"),
 }
 """Kinds that are a power themselves, whatever their fields say."""
+
+PLAIN_ANNOTATIONS: Final = frozenset(
+    {
+        "kubernetes.io/description",
+        "kubernetes.io/change-cause",
+        "prometheus.io/scrape",
+        "prometheus.io/port",
+        "prometheus.io/path",
+        "prometheus.io/scheme",
+    }
+)
+"""Annotations that nothing in a cluster acts on but who measures it."""
 
 PLAIN_SECRETS: Final = frozenset(
     {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from counterfoil.core.actions.kubernetes.kinds_table import KINDS as _TEXT
+from counterfoil.core.kubernetes_api.kinds_table import KINDS as _TEXT
 
 
 class Kind(NamedTuple):
@@ -54,6 +54,11 @@ KINDS: Final[Mapping[tuple[str, str], Kind]] = MappingProxyType(
     {(kind.api_version, kind.kind): kind for kind in _ALL}
 )
 """By apiVersion and kind."""
+
+RESOURCES: Final[Mapping[tuple[str, str], Kind]] = MappingProxyType(
+    {(kind.group, kind.plural): kind for kind in _ALL}
+)
+"""By group and plural, as rules name them."""
 
 POD_SPECS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
