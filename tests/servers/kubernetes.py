@@ -21,6 +21,8 @@ from typing import Any
 
 import requests
 import urllib3
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from service import free_port
 
@@ -81,11 +83,7 @@ def _start(stack: ExitStack, folder: Path) -> Cluster:
     client, peer, port = free_port(), free_port(), free_port()
     etcd, url = f"http://127.0.0.1:{client}", f"https://127.0.0.1:{port}"
     key = folder / "sa.key"
-    subprocess.run(
-        [shutil.which("openssl") or "openssl", "genrsa", "-out", str(key), "2048"],
-        check=True,
-        capture_output=True,
-    )
+    key.write_bytes(_private_key())
     tokens = folder / "tokens.csv"
     tokens.write_text(f'{ADMIN},admin,1,"system:masters"\n', "utf-8")
     tokens.chmod(0o600)
@@ -118,6 +116,14 @@ def _start(stack: ExitStack, folder: Path) -> Cluster:
     cluster = Cluster(url, folder, admin)
     _wait(cluster, server, folder / "server.log")
     return cluster
+
+
+def _private_key() -> bytes:
+    """What service account tokens are signed by."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    return key.private_bytes(serialization.Encoding.PEM, form, plain)
 
 
 def _process(stack: ExitStack, log: Path, command: list[str]) -> subprocess.Popen[bytes]:

@@ -5,6 +5,8 @@ package main
 
 import (
 	"bufio"
+	_ "crypto/sha256" // so that digests of these kinds are known
+	_ "crypto/sha512"
 	"encoding/json"
 	"errors"
 	"io"
