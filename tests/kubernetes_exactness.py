@@ -124,7 +124,7 @@ def weaker(permissions: Sequence[Permission]) -> Iterator[tuple[str, list[Permis
         rules: Any = permission["rules"]
         for place, rule in enumerate(rules):
             for verb in rule["verbs"]:
-                if "get" in rule["verbs"] and verb in {"list", "watch"}:
+                if {"get", "watch"} <= set(rule["verbs"]) and verb in {"list", "watch"}:
                     continue  # of the two, a client that waits makes do with either
                 kept = [one for one in rule["verbs"] if one != verb]
                 fewer = [
@@ -179,9 +179,8 @@ def neighbours(text: Text) -> Iterator[tuple[str, Read]]:
 def _other_pods(text: Text) -> Iterator[tuple[str, Read]]:
     """The same Deployment with an image, or a power, that the job did not ask for."""
     assert text.manifest is not None
-    beside: dict[str, Any] = {"hostIPC": True}
-    if text.manifest["spec"]["template"]["spec"].keys() & {"hostNetwork", "tolerations"}:
-        beside = {"serviceAccountName": "robot"}
+    held: Any = read(text).required[0]["powers"]
+    beside = {"serviceAccountName": "robot"} if "node" in held else {"hostIPC": True}
     for what, spec in (
         ("another registry", container(image="evil.example/acme/web:1")),
         (

@@ -187,7 +187,7 @@ WORKLOADS = (
 THERE: list[dict[str, Any]] = [
     *(workload(kind, "web", pod()) for kind in WORKLOADS),
     thing("v1", "ServiceAccount", "robot"),
-    thing("v1", "ConfigMap", "web", data={"a": "b"}),
+    thing("v1", "ConfigMap", "web", data={"a": "b"}, labels={"app": "web"}),
     thing("v1", "Secret", "web", stringData={"a": "b"}, type="Opaque"),
     thing("v1", "Service", "web", spec={"ports": _PORTS, "selector": {"app": "web"}}),
 ]
@@ -230,7 +230,7 @@ DONE = [
         "delete by manifest", ["delete", "-f", "-", "--wait=false"], workload("Job", "web", pod())
     ),
     Text("delete all", ["delete", "pods", "--all", "--wait=false"]),
-    Text("delete some", ["delete", "configmaps", "-l", "app=none", "--wait=false"]),
+    Text("delete some", ["delete", "configmaps", "-l", "app=web", "--wait=false"]),
     Text("get", ["get", "deployment", "web"]),
     Text("get a Secret", ["get", "secret", "web"]),
     Text("get two", ["get", "service/web", "configmap/web"]),

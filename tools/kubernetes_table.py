@@ -29,7 +29,8 @@ _NAMED = {
 _ANY = "any"
 _BY_THE_CLUSTER = frozenset({"CSINode", "ControllerRevision", "Event", "VolumeAttachment"})
 """Kinds that parts of the cluster write for themselves: named, but no manifest is read."""
-_SERVER_OWNED = frozenset({"status", "managedFields", "selfLink"})
+_SERVER_OWNED = frozenset({"status"})
+_OF_METADATA = frozenset({"managedFields", "selfLink"})
 
 
 def main() -> int:
@@ -131,16 +132,17 @@ class _Types:
             return self._names[full]
         properties = self._definitions[full].get("properties")
         if not properties:  # RawExtension, JSON, FieldsV1; or a type without a member
-            return _ANY if "Extension" in full or "JSON" in full or "Fields" in full else "map"
+            return _ANY
         parts = full.split(".")
         name = parts[-1]
         if name in self._names.values():
             name = f"{parts[-2].capitalize()}{name}"
         self._names[full] = name
+        owned = _SERVER_OWNED if {"kind", "metadata"} <= properties.keys() else _OF_METADATA
         fields = [
             f"{field}:{self._field(value)}"
             for field, value in sorted(properties.items())
-            if field not in _SERVER_OWNED
+            if field not in owned
         ]
         self._lines[name] = " ".join(fields)
         return name

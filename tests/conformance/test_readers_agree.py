@@ -37,6 +37,7 @@ SCALARS = [
     *("'y'", '"1e3"', '"\\x41"', '"\\u2028"', '"\\/"', "'a''b'", "|\n  a\n  b", ">-\n  a\n\n  b"),
     *("|+\n  a\n\n", "&a 1", "*a", "!!str 1", "!x y", "[a, 1]", "{a: y}", "[", "%a", "`a", "0b"),
     *("1__0", "0x", "0_1", "9e", "-.5", "--1", "+-1", "1e10a", "0xg", "1.0.0", "..", ".", "_"),
+    *("0400", "0644", "00", "000", "0800", "00644", "-0400", "0_o12", "1_e3"),
 ]
 ALPHABET = "0123456789abefnoxyNOY._-+:,eE#'\"\n [](){}&*!|>%@~=<\t\u0085\u2028é"
 
@@ -57,13 +58,13 @@ def texts(count: int) -> Iterator[str]:
         elif form == 3:
             yield f"- {scalar}\n- k: {chance.choice(SCALARS)}\n"
         elif form == 4:
-            yield f"a: {scalar}\n---{chance.choice(['', ' ', ' # x', ' {b: 1}', 'x'])}\nb: {made}\n"
+            yield f"a: {scalar}{chance.choice(['', chr(13)])}\n---{chance.choice(['', ' ', ' # x', ' {b: 1}', 'x', chr(13), ' ' + chr(13)])}\nb: {made}\n"
         elif form == 5:
             yield f"{scalar}: {chance.choice(SCALARS)}\n"
         else:
             place = chance.randrange(len(lines))
             changed = [*lines[:place], f"{lines[place]}{made}", *lines[place + 1 :]]
-            yield "\n".join(changed) + "\n"
+            yield chance.choice(["\n", "\r\n"]).join(changed) + "\n"
 
 
 def references(count: int) -> Iterator[str]:

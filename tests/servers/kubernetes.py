@@ -106,6 +106,7 @@ def _start(stack: ExitStack, folder: Path) -> Cluster:
             *(f"--service-account-issuer={url}", f"--service-account-key-file={key}"),
             *(f"--service-account-signing-key-file={key}", "--authorization-mode=RBAC"),
             *(f"--token-auth-file={tokens}", "--service-cluster-ip-range=10.96.0.0/16"),
+            "--allow-privileged=true",  # as ordinary clusters do
             *("--endpoint-reconciler-type=none", "--disable-admission-plugins=ServiceAccount"),
         ],
     )

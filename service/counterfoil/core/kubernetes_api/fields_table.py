@@ -55,7 +55,7 @@ CustomResourceDefinitionNames categories:[str] kind:str listKind:str plural:str 
 CustomResourceDefinitionSpec conversion:CustomResourceConversion group:str names:CustomResourceDefinitionNames preserveUnknownFields:bool scope:str versions:[CustomResourceDefinitionVersion]
 CustomResourceDefinitionVersion additionalPrinterColumns:[CustomResourceColumnDefinition] deprecated:bool deprecationWarning:str name:str schema:CustomResourceValidation selectableFields:[SelectableField] served:bool storage:bool subresources:CustomResourceSubresources
 CustomResourceSubresourceScale labelSelectorPath:str specReplicasPath:str statusReplicasPath:str
-CustomResourceSubresources scale:CustomResourceSubresourceScale
+CustomResourceSubresources scale:CustomResourceSubresourceScale status:any
 CustomResourceValidation openAPIV3Schema:JSONSchemaProps
 DaemonSet apiVersion:str kind:str metadata:ObjectMeta spec:DaemonSetSpec
 DaemonSetSpec minReadySeconds:int revisionHistoryLimit:int selector:LabelSelector template:PodTemplateSpec updateStrategy:DaemonSetUpdateStrategy
@@ -213,7 +213,7 @@ PodDisruptionBudget apiVersion:str kind:str metadata:ObjectMeta spec:PodDisrupti
 PodDisruptionBudgetSpec maxUnavailable:intstr minAvailable:intstr selector:LabelSelector unhealthyPodEvictionPolicy:str
 PodFailurePolicy rules:[PodFailurePolicyRule]
 PodFailurePolicyOnExitCodesRequirement containerName:str operator:str values:[int]
-PodFailurePolicyOnPodConditionsPattern type:str
+PodFailurePolicyOnPodConditionsPattern status:str type:str
 PodFailurePolicyRule action:str onExitCodes:PodFailurePolicyOnExitCodesRequirement onPodConditions:[PodFailurePolicyOnPodConditionsPattern]
 PodOS name:str
 PodReadinessGate conditionType:str

@@ -5,7 +5,8 @@ service accounts and reach its nodes: the server and RBAC accept all of it from 
 that holds `deployments: patch, create` alone. So each such power is named here, and a field
 of a type in `GUARDED` that is not listed is not read at all: a release may add a new one.
 
-`-` lists what carries nothing by itself. After a field's name: `?` it counts where it is
+`-` lists what carries nothing by itself; `.data` is a field of a power's name. After a name:
+`?`: it counts where it is
 true, `=X` where it is anything but X, `^` unless it is false, and where it is absent too.
 """
 
@@ -124,7 +125,7 @@ GUARDED: Final = {
         - accessModes resources selector storageClassName volumeAttributesClassName volumeMode
         data dataSource dataSourceRef volumeName
     """,
-    "Secret": "- apiVersion kind metadata data stringData immutable type",
+    "Secret": "- apiVersion kind metadata .data stringData immutable type",
 }
 
 OF_KIND: Final = {

@@ -47,6 +47,7 @@ def _powers(text: str) -> dict[str, tuple[str, str]]:
         if word in _WORDS:
             power = "" if word == "-" else word
             continue
+        word = word.removeprefix(".")  # noqa: PLW2901 -- `.data` is the field
         name, _, value = word.rstrip("?^").partition("=")
         found[name] = (power, value or word[len(name) :])
     return found
@@ -70,6 +71,8 @@ def _shape(name: str, fields: list[str]) -> dict[str, Field]:
         kind = _SPECIAL.get((name, field)) or kind.strip("[]{}")
         many = "" if kind in _WHOLE else many
         table[field] = Field(kind, many, power, when)
+    if {"apiVersion", "kind", "metadata"} <= table.keys():
+        table["status"] = Field("absent", "", "", "")
     return table
 
 

@@ -43,6 +43,7 @@ _TOLD_BY_THE_CLUSTER: Final = (
     "deployment.kubernetes.io/revision",
     "kubectl.kubernetes.io/last-applied-configuration",
     "kubectl.kubernetes.io/restartedAt",
+    "deprecated.daemonset.template.generation",
 )
 """Annotations that kubectl and controllers write for themselves."""
 _GRACE: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
@@ -50,6 +51,7 @@ _DEFAULTED: Final = {
     "serviceAccountName": '{0} == "default"',
     "serviceAccount": '{0} == "default"',
     "priority": "{0} == 0",
+    "finalizers": '{0}.all(f, f in ["kubernetes.io/pvc-protection"])',
     "tolerations": f'{{0}}.all(t, has(t.key) && t.key in ["{_GRACE[0]}", "{_GRACE[1]}"])',
 }
 """What the server itself writes into a pod that says nothing, before admission sees it."""

@@ -82,7 +82,7 @@ READ: list[tuple[list[str], list[tuple[str, str | None, str]], str]] = [
     ),
     (
         ["rollout", "status", "deploy/web", "--watch=false", *NS],
-        [("apps/deployments", "web", "get")],
+        [("apps/deployments", "web", "get list watch")],
         "status",
     ),
     (["rollout", "restart", "ds/web", *NS], [("apps/daemonsets", "web", "get patch")], "restart"),

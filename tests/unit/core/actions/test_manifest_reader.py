@@ -46,6 +46,8 @@ def code(text: str) -> str:
         ("1e10a", "1e10a"),
         ("1,000", "1,000"),
         ("0.5", Decimal("0.5")),
+        ("0400", 0o400),
+        ("017", 15),
         ("-12.75", Decimal("-12.75")),
         ("nginx:1.4", "nginx:1.4"),
         ("/var/run", "/var/run"),
@@ -68,7 +70,24 @@ def test_what_all_readers_read_alike_is_read(plain: str, value: object) -> None:
     "plain",
     [
         *("y", "Y", "n", "N", "yes", "Yes", "NO", "on", "Off", "True", "FALSE", "Null", "NULL"),
-        *("~", "=", "", "0o17", "08", "017", "-0", "+7", "1e3", "1E3", "0B1", "0b1", "0X1", "0x1F"),
+        *(
+            "~",
+            "=",
+            "",
+            "0o17",
+            "08",
+            "0800",
+            "01",
+            "-0400",
+            "-0",
+            "+7",
+            "1e3",
+            "1E3",
+            "0B1",
+            "0b1",
+            "0X1",
+            "0x1F",
+        ),
         *(
             "1_000",
             "00.5",
@@ -121,6 +140,7 @@ def test_an_odd_scalar_must_be_quoted(plain: str) -> None:
         ("a: b # x\u2028hostPID: true", "manifest_control_character"),
         ("a: b # x\u0085hostPID: true", "manifest_control_character"),
         ("a: b # x\rhostPID: true", "manifest_control_character"),
+        ('a: "x\\ry"', "manifest_control_character"),
         ("\ufeffa: b", "manifest_control_character"),
         ("a:\tb", "manifest_control_character"),
         ("a: \ud800", "manifest_control_character"),
@@ -170,3 +190,7 @@ def test_documents_are_read_in_order_and_empty_ones_passed_over() -> None:
     assert [value for value, _ in read_documents(text)] == [{"a": 1}, {"b": 2}]
     spans = [text[start:end].split("\n", maxsplit=1)[0] for _, (start, end) in read_documents(text)]
     assert spans == ["a: 1", "b: 2"]
+
+
+def test_lines_may_end_as_on_windows() -> None:
+    assert read_manifest("a: b\r\nc: |\r\n  d\r\n  e\r\n") == {"a": "b", "c": "d\ne\n"}

@@ -48,7 +48,7 @@ class Findings:
                 raise Unreadable("uncertain.manifest_field", place[:256])
             if known.type != "absent":
                 result[name] = self._field(known, item, place)
-            elif item is not None:
+            elif not _is_nothing(item):
                 raise Unreadable("uncertain.manifest_field", place[:256])
         if shape == "PodSpec" and value.get("automountServiceAccountToken") is not False:
             # Absent means yes: the pod gets a token of its service account.
@@ -169,6 +169,13 @@ def _is_scalar(kind: str, value: Value) -> bool:
 
 def _is_int(value: Value) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _INT_LIMIT
+
+
+def _is_nothing(value: Value) -> bool:
+    """What a tool writes in the server's own members where it has nothing to say."""
+    if isinstance(value, dict):
+        return all(_is_nothing(item) for item in value.values())
+    return value is None
 
 
 def _is_plain(value: Value) -> bool:
