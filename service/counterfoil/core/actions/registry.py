@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from counterfoil.core.actions import (
-    code,
-    database,
-    filesystem,
-    git,
-    handoff,
-    kubernetes,
-    oci,
-)
+from counterfoil.core.actions import code, database, filesystem, git, handoff, kubernetes
 from counterfoil.core.actions.contract import Families
+from counterfoil.core.actions.oci import interpret as read_image
 
 FAMILIES: Final[Families] = {
     "code": code.interpret,
@@ -22,7 +15,7 @@ FAMILIES: Final[Families] = {
     "git": git.interpret,
     "handoff": handoff.interpret,
     "kubernetes": kubernetes.interpret,
-    "registry": oci.interpret,
+    "registry": read_image,
 }
 """What every child reads; of databases PostgreSQL."""
 
