@@ -3,7 +3,8 @@
 What is there stays as it is.
 
     var/compose/issuer/           the issuer's key pair, to mint tokens with; no container sees it
-    var/compose/public/           its public half, for the service
+    var/compose/launcher/         the launcher's key, by which it opens runs; as above
+    var/compose/public/           the public halves of both, for the service
     var/compose/orders_password   of the login `orders_tool` of the target PostgreSQL
     the volume `keys`             the service's own keys, made where they stay
 
@@ -13,6 +14,7 @@ the folder above it is this account's alone, so nobody else here gets to it.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import subprocess
@@ -23,24 +25,30 @@ from docker_daemon import NoDockerError, answers, compose_command
 
 from counterfoil.config_model import DELEGATION_JWKS_FILE
 from counterfoil.errors import ConfigError
-from counterfoil.keys import DELEGATION_KEY_FILE, ensure_delegation_key
+from counterfoil.keys import (
+    DELEGATION_KEY_FILE,
+    ensure_delegation_key,
+    ensure_es256_key,
+    jwks_document,
+    public_jwk,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 ISSUER = "https://issuer.compose.internal"  # the one of deploy/compose/counterfoil.toml
+LAUNCHER_KEY = Path("launcher", "launcher.pem")
 FOLDER = Path(os.environ.get("CF_KEYS", ROOT / "var" / "compose"))
 
 
 def main() -> int:
     """Make what is missing, then say how to go on."""
     try:
-        key = make_files(FOLDER)
+        make_files(FOLDER)
         make_service_keys()
     except (ConfigError, NoDockerError, OSError) as error:
         print(f"compose-keys: {error}", file=sys.stderr)
         return 1
-    print("Start it with `docker compose up --detach`. A token for it:\n")
-    print(f"  .venv/bin/counterfoil token --key {_short(key)} --issuer {ISSUER} \\")
-    print("    --sub alice --group developers --agent coder")
+    print("Start it with `docker compose up --detach`. A token of a run for it:\n")
+    print('  .venv/bin/python tools/compose_token.py --prompt "Add an invoices table"')
     return 0
 
 
@@ -58,6 +66,8 @@ def make_files(folder: Path) -> Path:
     ensure_delegation_key(folder / "issuer")
     published = (folder / "issuer" / DELEGATION_JWKS_FILE).read_bytes()
     _publish(public / "issuer.jwks.json", published)
+    launcher = jwks_document([public_jwk(ensure_es256_key(folder / LAUNCHER_KEY))])
+    _publish(public / "launcher.jwks.json", json.dumps(launcher, indent=1).encode("ascii"))
     if not password.exists():
         _publish(password, secrets.token_urlsafe(24).encode("ascii"))
     return folder / "issuer" / DELEGATION_KEY_FILE
@@ -83,10 +93,6 @@ def _publish(path: Path, data: bytes) -> None:
     fresh.write_bytes(data)
     fresh.chmod(0o444)
     fresh.replace(path)
-
-
-def _short(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 if __name__ == "__main__":

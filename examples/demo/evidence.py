@@ -15,6 +15,7 @@ from demo.service import LEDGER, PERSON, Service
 
 _TRAIL_LINES = ("20", "person", "agent  ", "prompt", "action", "sql", "reason", "record", "receipt")
 _FINDING_LINES = 2
+OF_THE_RUN = "(of the run)"
 CHANGED = "ledger-changed.db"
 _LEAF = "SELECT idx, leaf FROM entries WHERE decision_id = ?"
 _AGENT, _OTHER = b'"sub":"coder"', b'"sub":"coded"'  # somebody else shall have done it
@@ -45,6 +46,8 @@ def show_trail(page: Page, service: Service, decision_id: str) -> None:
     found = {word: word in said.out for word in (PERSON, PROMPT, COPY)}
     claim = f"what {PERSON} asked for stands beside what the agent tried"
     checks.tick(page, claim, expected=dict.fromkeys(found, True), found=found)
+    claim = "the prompt is the run's own, recorded when it was opened, not the agent's word"
+    checks.hold(claim, expected=True, found=OF_THE_RUN in said.out)
 
 
 def show_ledger(page: Page, service: Service, decision_id: str) -> None:

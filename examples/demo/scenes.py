@@ -35,7 +35,7 @@ class Story:
         self._service = service
         self._pending: asyncio.Queue[PendingApproval] = asyncio.Queue()
         self._team = Team(service.url, STATEMENTS, self._pending.put_nowait)
-        self._token = service.token()
+        self._token = service.opened(PROMPT)
         self._before: Facts = database.facts()
 
     async def tell(self) -> Told:
@@ -62,6 +62,8 @@ class Story:
         page = self._page
         page.gap()
         page.line(PERSON, f"“{PROMPT}”", "title")
+        text = "opens a run with these words; the agent gets the run's token, never alice's own"
+        page.line("launcher", text, "quiet")
         claim = (
             "the tool's login is a superuser: PostgreSQL alone would stop nothing of what follows"
         )
@@ -122,7 +124,7 @@ class Story:
             self._page, "no program ran: there is no stolen.csv", expected=False, found=found
         )
         other = Team(self._service.url, [COPY], self._pending.put_nowait)
-        again = await other.step(self._service.token(), task=INJECTION)
+        again = await other.step(self._service.opened(INJECTION), task=INJECTION)
         claim = "in a run whose prompt is that very text, the answer is the same"
         checks.tick(self._page, claim, expected=seen.reason, found=again.reason)
         self._changed("nothing is different in PostgreSQL", [])

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from demo.errors import DemoError
 from demo.processes import Child, free_port, running
 
 CONFIG = "counterfoil.toml"
 MADE_HERE = "# Made by the demo."
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 -- a name
 PERSON, GROUP, AGENT = "alice", "developers", "coder"
 APPROVER, APPROVERS = "bob", "database-admins"
 LEDGER = "ledger.db"
@@ -73,17 +75,33 @@ class Service:
             raise DemoError(f"`counterfoil {words[0]}` does not end: {error}") from error
         return Said(done.returncode, done.stdout, done.stderr)
 
-    def token(self) -> str:
-        """A delegation token of a new run: the agent acts for the person.
+    def opened(self, prompt: str) -> str:
+        """What the person's launcher does: their own token in, a delegation token out.
+
+        The run is opened with the person's words, and the agent gets nothing but what comes back.
 
         Raises:
             DemoError: there is none.
         """
-        words = ("--sub", PERSON, "--group", GROUP, "--agent", AGENT)
-        said = self.command("token", *words)
+        said = self.command("token", "--sub", PERSON, "--group", GROUP)
         if said.code != 0:
             raise DemoError("`counterfoil token` failed", shown=said.lines)
-        return said.out.strip()
+        form = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "subject_token": said.out.strip(),
+            "subject_token_type": ACCESS_TOKEN,
+            "agent": AGENT,
+            "prompt": prompt,
+            "client_id": "development",
+            "client_secret": (self.folder / "keys" / "launcher.secret").read_text().strip(),
+        }
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        status, answer = self._asked("POST", "/token", urlencode(form), headers)
+        if status != HTTPStatus.OK:
+            raise DemoError(
+                "the launcher got no token", shown=[str(answer.get("error_description"))]
+            )
+        return str(answer["access_token"])
 
     def record(self, decision_id: str, token: str) -> list[dict[str, Any]]:
         """All recorded events of one decision, asked for by the agent of its own run.
@@ -91,20 +109,25 @@ class Service:
         Raises:
             DemoError: the service cannot say.
         """
+        bearer = {"Authorization": f"Bearer {token}"}
+        status, answer = self._asked("GET", f"/decisions/{decision_id}", None, bearer)
+        if status != HTTPStatus.OK:
+            raise DemoError(f"the service does not know its own decision {decision_id}")
+        events: list[dict[str, Any]] = answer["events"]
+        return events
+
+    def _asked(
+        self, method: str, path: str, body: str | None, headers: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ASK_SECONDS)
         try:
-            bearer = {"Authorization": f"Bearer {token}"}
-            connection.request("GET", f"/decisions/{decision_id}", headers=bearer)
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
-            body = response.read()
-        except (OSError, http.client.HTTPException) as error:
+            return response.status, dict(json.loads(response.read()))
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise DemoError(f"the service does not answer: {error}") from error
         finally:
             connection.close()
-        if response.status != HTTPStatus.OK:
-            raise DemoError(f"the service does not know its own decision {decision_id}")
-        events: list[dict[str, Any]] = json.loads(body)["events"]
-        return events
 
 
 @contextmanager

@@ -40,6 +40,7 @@ TOLD = [
     "✓ no program ran: there is no stolen.csv",
     "✓ in a run whose prompt is that very text, the answer is the same",
     "✓ by its own log, PostgreSQL ran for this team the 4 allowed statements",
+    "(of the run)",
     "✓ what alice asked for stands beside what the agent tried",
     "✓ the ledger is whole",
     "NOT WHOLE: ledger-changed.db",

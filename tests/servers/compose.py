@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +19,9 @@ from counterfoil.core.canonical import b64url
 from counterfoil.identity.signing import DELEGATION_TYPE, Es256Signer
 from counterfoil.keys import load_es256_key
 from processes import eventually
-from service import sql_request
+from service import PROMPT, sql_request
 
+ROOT = Path(__file__).parents[2]
 ISSUER = "https://issuer.compose.internal"
 CONFIG = "/etc/counterfoil/counterfoil.toml"
 LASTING = ("opa", "service", "postgresql")
@@ -86,7 +89,9 @@ class Stack:
     def token(
         self, sub: str = "alice", group: str = "developers", agent: str | None = "coder"
     ) -> str:
-        """A token of the deployment's issuer."""
+        """A person's own token; or an agent's, of a run that the launcher opens with the prompt."""
+        if agent is not None:
+            return self._opened(sub, group, agent)
         now = int(time.time())  # noqa: TID251 -- tokens are of the wall clock
         claims: dict[str, Any] = {
             "iss": ISSUER,
@@ -97,10 +102,22 @@ class Stack:
             "jti": b64url(time.monotonic_ns().to_bytes(8)),
             "groups": [group],
         }
-        if agent is not None:
-            claims |= {"act": {"iss": ISSUER, "sub": agent}, "run": f"run_{now:026x}"}
         key = load_es256_key(self.keys / "issuer" / "delegation.pem")
         return Es256Signer(key, typ=DELEGATION_TYPE).sign(claims)
+
+    def _opened(self, sub: str, group: str, agent: str) -> str:
+        words = {"sub": sub, "group": group, "agent": agent, "prompt": PROMPT, "url": self.url}
+        command = [sys.executable, str(ROOT / "tools" / "compose_token.py")]
+        done = subprocess.run(
+            [*command, *(f"--{name}={text}" for name, text in words.items())],
+            env={**os.environ, "CF_KEYS": str(self.keys)},
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def request(
         self, method: str, path: str, body: Any = None, *, token: str | None = None

@@ -105,9 +105,12 @@ def test_the_configuration_is_one_of_production() -> None:
     assert not config.development
     assert all(action.enforcement is Enforcement.ENFORCE for action in config.actions.values())
     (issuer,) = config.identity.oidc
+    assert not issuer.entry.may_assert_actor  # who acts is the launcher's word, at POST /token
     access = json.loads((ROOT / "deploy" / "compose" / "access.json").read_text())
     for role in access["roles"].values():
-        assert role["agents"].keys() == {issuer.entry.issuer}
+        assert role["agents"].keys() == {config.token.issuer}
+    (agent,) = config.identity.agents
+    assert agent.ceiling <= access["roles"].keys()
     published = json.loads((ROOT / "rego/data/access/default/data.json").read_text())
     assert access["database"] == published["database"]
 
@@ -160,12 +163,14 @@ def test_keys_on_this_machine_are_this_accounts_alone_and_stay(
 ) -> None:
     folder = tmp_path / "compose"
     key = tools.make_files(folder)
+    load_es256_key(folder / tools.LAUNCHER_KEY)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
     assert not stat.S_IMODE(key.stat().st_mode) & 0o077
     load_es256_key(key)
-    public = json.loads((folder / "public" / "issuer.jwks.json").read_text())
-    assert [set(jwk) & {"d", "k"} for jwk in public["keys"]] == [set()]
+    for name in ("issuer", "launcher"):
+        public = json.loads((folder / "public" / f"{name}.jwks.json").read_text())
+        assert [set(jwk) & {"d", "k"} for jwk in public["keys"]] == [set()]
     assert len((folder / "orders_password").read_text()) >= 32
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     tools.make_files(folder)

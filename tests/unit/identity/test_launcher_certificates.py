@@ -10,10 +10,12 @@ from typing import Never
 import pytest
 
 from certificates import ClientCertificate
+from counterfoil.config import load_config
 from counterfoil.config_model import LauncherEntry
 from counterfoil.core.token_request import LauncherCredential
 from counterfoil.errors import ConfigError, IdentityUnavailable, InvalidLauncher
 from counterfoil.identity.certificates import check_certificates
+from counterfoil.identity.credentials import check_key_files
 from counterfoil.identity.launchers import LauncherAuthenticator
 from counterfoil.system import SystemClock
 
@@ -151,6 +153,7 @@ def test_certificates_that_cannot_be_read_prove_nobody_and_stop_the_start(
 ) -> None:
     desk = entry("desk", tmp_path, SHOWN)
     check_certificates([desk])
+    assert proves(launchers, "desk", SHOWN.der)
     file = tmp_path / "desk.pem"
     if content is None:
         file.unlink()
@@ -158,6 +161,11 @@ def test_certificates_that_cannot_be_read_prove_nobody_and_stop_the_start(
         file.write_bytes(content)
     with pytest.raises(IdentityUnavailable):
         proves(launchers, "desk", SHOWN.der)
+    config = tmp_path / "counterfoil.toml"
+    config.write_text(
+        '[server]\nproxy_socket = "proxy.sock"\n'
+        '[[identity.launcher]]\nid = "desk"\ncertificate_file = "desk.pem"\n'
+    )
     with pytest.raises(ConfigError) as refused:
-        check_certificates([desk])
+        check_key_files(load_config(config, {}), now=NOW)
     assert refused.value.pointer == "identity.launcher[0].certificate_file"
