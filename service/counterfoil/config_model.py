@@ -184,6 +184,8 @@ class SamlProvider:
     signing_certificate_file: Path | None
     decryption_key_file: Path | None = None
     decryption_certificate_file: Path | None = None
+    earlier_decryption_key_file: Path | None = None
+    ca_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,8 @@ _FILES = (
     "signing_certificate_file",
     "decryption_key_file",
     "decryption_certificate_file",
+    "earlier_decryption_key_file",
+    "ca_file",
 )
 
 
@@ -85,6 +87,11 @@ def _problems(provider: SamlProvider, oidc: Sequence[OidcIssuer]) -> Iterator[tu
         if (key is None) != (certificate is None):
             remedy = f"Write {use}_key_file and {use}_certificate_file, both or none."
             yield f"{use}_key_file", "is not a pair with its certificate.", remedy
+    if provider.earlier_decryption_key_file is not None and provider.decryption_key_file is None:
+        remedy = "Write it as decryption_key_file, or the new key beside it."
+        yield "earlier_decryption_key_file", "has no key that takes over from it.", remedy
+    if provider.ca_file is not None and provider.metadata_url is None:
+        yield "ca_file", "is for metadata_url.", "Leave it out: a file is fetched from nobody."
     if TRANSIENT in provider.name_id_formats and provider.subject_attribute is None:
         problem = "transient names another person at each login."
         yield "name_id_formats", problem, "Leave it out, or name a subject_attribute that stays."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ from saml_door import Door, open_door
 from simulators.saml_encryption import assertion_of, holding
 from simulators.saml_idp import IDP, SamlIdp
 from simulators.saml_signing import MORE, Make, Signing
+
+FRESH = Signing.rsa()
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +118,64 @@ def test_a_key_that_cannot_be_unwrapped_costs_the_same_work(
     assert len(set(keys)) == len(keys)  # and no fixed key, which anybody could encrypt for
 
 
+@pytest.fixture(scope="module")
+def turning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """A service whose new key takes over from the one that the other tests encrypt for."""
+    folder = tmp_path_factory.mktemp("turning")
+    key, certificate = FRESH.write(folder, "fresh")
+    earlier, _ = ours().write(folder, "ours")
+    more = (
+        f'decryption_key_file = "{key}"\ndecryption_certificate_file = "{certificate}"\n'
+        f'earlier_decryption_key_file = "{earlier}"\n'
+    )
+    with open_door(folder, SamlIdp(), more=more) as opened:
+        yield opened
+
+
+def test_while_a_key_takes_over_from_another_both_open_and_no_third_does(turning: Door) -> None:
+    workshop, relay = turning.workshop(turning.start())
+    accepted(turning, sealed(workshop), relay)
+    accepted(turning, sealed(workshop, to=FRESH), relay)
+    with pytest.raises(IdentityError) as refusal:
+        turning.verify(sealed(workshop, to=Signing.rsa()), relay)
+    assert refusal.value.detail == "SAML rule 6: the assertion cannot be decrypted"
+
+
+@pytest.mark.parametrize("name", ["changed_key", "no_key_at_all", "changed_tag", "short_key"])
+def test_a_hostile_answer_is_refused_while_two_keys_open(turning: Door, name: str) -> None:
+    workshop, relay = turning.workshop(turning.start())
+    with pytest.raises(IdentityError) as refusal:
+        turning.verify(encrypted.DOCUMENTS[name][1](workshop), relay)
+    assert refusal.value.detail == "SAML rule 6: the assertion cannot be decrypted"
+    accepted(turning, sealed(workshop), relay)  # control
+
+
+def test_two_keys_do_the_same_work_whichever_opens_it(
+    turning: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop, relay = turning.workshop(turning.start())
+    keys: list[bytes] = []
+
+    def counted(key: bytes) -> AESGCM:
+        keys.append(key)
+        return AESGCM(key)
+
+    monkeypatch.setattr(saml_decryption, "AESGCM", counted)
+    hostile = encrypted.DOCUMENTS["changed_key"][1](workshop)
+    for document in (sealed(workshop), sealed(workshop, to=FRESH), hostile):
+        before = len(keys)
+        with suppress(IdentityError):
+            turning.verify(document, relay)
+        assert len(keys) == before + 2
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_metadata_name_the_new_key_alone(turning: Door) -> None:
+    root = etree.fromstring(turning.provider.metadata(None).encode())
+    (descriptor,) = root.findall(".//{*}KeyDescriptor[@use='encryption']")
+    assert b64decode(descriptor.findtext(".//{*}X509Certificate") or "") == FRESH.der
+
+
 def test_our_metadata_says_which_key_and_what_may_be_used(door: Door) -> None:
     root = etree.fromstring(door.provider.metadata(None).encode())
     descriptor = root.find(".//{*}KeyDescriptor[@use='encryption']")
@@ -135,6 +196,15 @@ def test_the_decryption_key_is_of_its_account_alone_and_strong(tmp_path: Path) -
     for name, weak in (("short", Signing.rsa(1024)), ("ec", Signing.ec())):
         with pytest.raises(ConfigError, match="no RSA key"):
             load_decryption_key(*weak.write(tmp_path, name))
+    files[0].chmod(0o600)
+    for name, weak in (("short", Signing.rsa(1024)), ("ec", Signing.ec())):
+        with pytest.raises(ConfigError, match="no RSA key") as refused:
+            load_decryption_key(*files, weak.write(tmp_path, name)[0])
+        assert refused.value.pointer == "identity.saml.earlier_decryption_key_file"
     key, _ = Signing.rsa().write(tmp_path, "other")
+    key.chmod(0o644)
+    with pytest.raises(ConfigError, match="others may use"):
+        load_decryption_key(*files, key)
+    key.chmod(0o600)
     with pytest.raises(ConfigError, match="not the certificate"):
         load_decryption_key(key, files[1])

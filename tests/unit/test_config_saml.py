@@ -46,6 +46,8 @@ def test_everything_of_an_entry_can_be_said(tmp_path: Path) -> None:
         'groups_attribute = "memberOf"\nname_id_formats = ["transient"]\n'
         'request_binding = "post"\nsigning_key_file = "key.pem"\n'
         'signing_certificate_file = "certificate.pem"\n'
+        'decryption_key_file = "new.pem"\ndecryption_certificate_file = "new.crt"\n'
+        'earlier_decryption_key_file = "old.pem"\nca_file = "ca.pem"\n'
     )
     identity = load_config(config(tmp_path, text), {}).identity
     (entry,) = identity.saml
@@ -53,6 +55,9 @@ def test_everything_of_an_entry_can_be_said(tmp_path: Path) -> None:
     assert (entry.issuer, entry.tenant) == ("https://idp.example.com", "acme")
     assert entry.name_id_formats == (TRANSIENT,)
     assert entry.signing_key_file == tmp_path / "key.pem"
+    assert entry.decryption_key_file == tmp_path / "new.pem"
+    assert entry.earlier_decryption_key_file == tmp_path / "old.pem"
+    assert entry.ca_file == tmp_path / "ca.pem"
 
 
 WRONG = {
@@ -78,6 +83,11 @@ WRONG = {
         ENTRY + FILE + 'signing_certificate_file = "key.pem"\n',
         "identity.saml[0].signing_key_file",
     ),
+    "an_earlier_key_alone": (
+        ENTRY + FILE + 'earlier_decryption_key_file = "old.pem"\n',
+        "identity.saml[0].earlier_decryption_key_file",
+    ),
+    "authorities_of_a_file": (ENTRY + FILE + 'ca_file = "ca.pem"\n', "identity.saml[0].ca_file"),
     "a_name_that_changes": (
         ENTRY + FILE + 'name_id_formats = ["transient"]\n',
         "identity.saml[0].name_id_formats",

@@ -23,9 +23,10 @@ from counterfoil.core.claims import read_caller, read_source
 from counterfoil.errors import ConfigError, IdentityError, IdentityUnavailable, Rule
 from counterfoil.identity.discovery import MalformedMetadata
 from counterfoil.identity.fetch import FetchFailed
+from counterfoil.identity.fetchers import make_fetcher
 from counterfoil.identity.jwks import KeyFile, MalformedKeySet
 from counterfoil.identity.oidc import TrustedIssuer, verify_token
-from counterfoil.identity.providers import fetch_keys, make_fetcher
+from counterfoil.identity.providers import fetch_keys
 from counterfoil.system import SystemClock
 
 MAX_READ_CHARS: Final = 65_536

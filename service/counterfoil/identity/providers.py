@@ -22,7 +22,6 @@ import asyncio
 import json
 import logging
 import os
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -32,16 +31,15 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.config import Config
-from counterfoil.config_model import Introspection, OidcIssuer, RemoteProvider, SamlProvider
-from counterfoil.core.urls import is_plain_loopback
+from counterfoil.config_model import Introspection, RemoteProvider, SamlProvider
 from counterfoil.errors import ConfigError, IdentityUnavailable, SamlRefused
 from counterfoil.identity.discovery import MalformedMetadata, metadata_url, read_metadata
 from counterfoil.identity.fetch import Fetcher, FetchFailed
+from counterfoil.identity.fetchers import make_fetcher, saml_fetcher
 from counterfoil.identity.introspection import client_authorization
 from counterfoil.identity.jwks import MalformedKeySet, read_key_set
 from counterfoil.identity.published import FOLDER, SOCKET_NAME, keys_path, metadata_path
 from counterfoil.identity.saml_metadata import (
-    MAX_METADATA_BYTES,
     READ_SECONDS,
     trusted_certificates,
 )
@@ -52,7 +50,6 @@ MAX_ASKING: Final = 32  # tokens in question at one provider; more are answered 
 MAX_QUESTION_BYTES: Final = 65_536
 RETRY_SECONDS: Final = 60
 """Between two fetches of SAML metadata that were not due: after a failure, for an unknown key."""
-SAML_ACCEPT: Final = "application/samlmetadata+xml, application/xml, text/xml"
 _SAML: Final = (SamlRefused, IdentityUnavailable, ConfigError)
 _log = logging.getLogger("counterfoil.providers")
 
@@ -282,12 +279,7 @@ async def _metadata_publishers(
         if provider.metadata_url is None:
             continue
         path = metadata_path(config.server.run_directory, provider)
-        fetcher = Fetcher(
-            plain_loopback=is_plain_loopback(provider.metadata_url),
-            accept=SAML_ACCEPT,
-            max_bytes=MAX_METADATA_BYTES,
-        )
-        await stack.enter_async_context(fetcher)
+        fetcher = await stack.enter_async_context(saml_fetcher(provider, provider.metadata_url))
         found[path.stem] = Publisher(
             f"metadata of {provider.issuer}",
             path,
@@ -296,25 +288,6 @@ async def _metadata_publishers(
             monotonic,
         )
     return found
-
-
-def make_fetcher(issuer: OidcIssuer) -> Fetcher:
-    """What may be called for one issuer.
-
-    Raises:
-        ConfigError: its `ca_file` holds no certificates.
-    """
-    asked = issuer.provider.introspection
-    named = (issuer.provider.jwks_uri, asked.uri if asked else None, issuer.entry.issuer)
-    plain = any(url is not None and is_plain_loopback(url) for url in named)
-    try:
-        return Fetcher(ca_file=issuer.provider.ca_file, plain_loopback=plain)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"{issuer.provider.ca_file} holds no certificate that can be read. Write the "
-            "authorities' certificates as PEM.",
-            pointer="identity.oidc.ca_file",
-        ) from error
 
 
 def _fresh_socket(directory: Path) -> Path:

@@ -55,7 +55,11 @@ def _request_key(provider: SamlProvider) -> RequestKey | None:
 def _decryption_key(provider: SamlProvider) -> DecryptionKey | None:
     if provider.decryption_key_file is None or provider.decryption_certificate_file is None:
         return None
-    return load_decryption_key(provider.decryption_key_file, provider.decryption_certificate_file)
+    return load_decryption_key(
+        provider.decryption_key_file,
+        provider.decryption_certificate_file,
+        provider.earlier_decryption_key_file,
+    )
 
 
 def _published(provider: SamlProvider, run_directory: Path) -> Published | None:

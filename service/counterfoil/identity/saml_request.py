@@ -192,6 +192,19 @@ def load_request_key(key_file: Path, certificate_file: Path) -> RequestKey:
     return RequestKey(key=key, certificate=certificate.public_bytes(Encoding.DER))
 
 
+def read_key(file: Path) -> PrivateKeyTypes:
+    """Read a private key, which only its account can read.
+
+    Raises:
+        ConfigError: unreadable, readable by others, or no key without a password.
+    """
+    pem = read_private(file, "identity.saml", remedy=_KEY_REMEDY)
+    try:
+        return load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"{file} is not a PEM key. Write one without a password.") from error
+
+
 def read_key_pair(
     key_file: Path, certificate_file: Path
 ) -> tuple[PrivateKeyTypes, x509.Certificate]:
@@ -200,14 +213,12 @@ def read_key_pair(
     Raises:
         ConfigError: unreadable, readable by others, or the two do not belong together.
     """
-    pem = read_private(key_file, "identity.saml", remedy=_KEY_REMEDY)
+    key = read_key(key_file)
     try:
-        key = load_pem_private_key(pem, password=None)
         with certificate_file.open("rb") as file:
             certificate = x509.load_pem_x509_certificate(file.read(_MAX_CERTIFICATE_BYTES))
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        detail = f"{key_file} and {certificate_file} are not a PEM key and its certificate."
-        raise ConfigError(f"{detail} Write both, without a password.") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{certificate_file} is not a PEM certificate.") from error
     if certificate.public_key() != key.public_key():
         raise ConfigError(f"{certificate_file} is not the certificate of {key_file}.")
     return key, certificate
