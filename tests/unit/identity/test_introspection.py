@@ -27,7 +27,7 @@ from counterfoil.identity import introspection, providers
 from counterfoil.identity.credentials import Verifier, check_key_files
 from fetching import configured, fetching, now
 from simulators import provider as faults
-from simulators.provider import INTROSPECT, Handler, Provider, running_provider
+from simulators.provider import INTROSPECT, METADATA, Handler, Provider, running_provider
 
 TOKEN = "opaque_Zm9vYmFy"
 SECRET = "s3cret:+ %"
@@ -192,6 +192,21 @@ def test_redirect_takes_token_and_secret_nowhere(verifier: Verifier, provider: P
     with pytest.raises(IdentityUnavailable):
         verifier.verify(TOKEN, now=now())
     assert provider.asked(faults.EVIL) == 0
+
+
+@pytest.mark.parametrize("endpoint", [None, "", 7, "http://idp.example.com/i", "ftp://127.0.0.1/"])
+def test_metadata_without_an_endpoint_that_may_be_called_send_token_and_secret_nowhere(
+    verifier: Verifier, provider: Provider, caplog: pytest.LogCaptureFixture, endpoint: Any
+) -> None:
+    honest = provider.metadata()
+    metadata = json.dumps(provider.metadata(introspection_endpoint=endpoint)).encode()
+    provider.serve(METADATA, lambda h: h.answer(metadata))
+    with pytest.raises(IdentityUnavailable):
+        verifier.verify(TOKEN, now=now())
+    assert provider.asked(INTROSPECT) == 0
+    assert "MalformedMetadata" in caplog.text
+    provider.serve(METADATA, lambda h: h.answer(json.dumps(honest).encode()))
+    assert verifier.verify(TOKEN, now=now()).subject.sub == "alice"
 
 
 def test_late_provider_keeps_a_request_waiting_within_the_bound(
