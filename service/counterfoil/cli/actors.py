@@ -22,6 +22,8 @@ Policy data finds an agent under the issuer that is shown: `agents: {ISSUER: {NA
 An agent may use a role that both the data and its ceiling give it.
 """
 
+_BY_CERTIFICATE = "self_signed_tls_client_auth"
+
 
 def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
     """Add `actors` to the command line."""
@@ -86,7 +88,10 @@ def _document(
 
 
 def _proof(launcher: LauncherEntry) -> str:
-    return "client_secret_post" if launcher.jwks_file is None else "private_key_jwt"
+    """By OAuth's names of the methods (RFC 7591 §2, RFC 8705 §2.2.1)."""
+    if launcher.jwks_file is not None:
+        return "private_key_jwt"
+    return "client_secret_post" if launcher.certificate_file is None else _BY_CERTIFICATE
 
 
 def _names(names: Iterable[str]) -> str:

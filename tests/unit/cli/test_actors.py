@@ -10,6 +10,8 @@ import pytest
 from counterfoil.cli import main
 
 TOML = """
+[server]
+proxy_socket = "proxy.sock"
 [grant]
 issuer = "https://counterfoil.example.com"
 [[identity.launcher]]
@@ -19,6 +21,9 @@ jwks_file = "desk.json"
 id = "other-desk"
 tenant = "other"
 jwks_file = "other.json"
+[[identity.launcher]]
+id = "certified"
+certificate_file = "certified.pem"
 [[identity.agent]]
 name = "coder"
 launchers = ["desk"]
@@ -53,6 +58,7 @@ def test_actors_are_told_with_ceiling_launchers_and_whom_they_hand_on_to(
     assert "  hands on to  reviewer\n" in said
     assert "reviewer  (tenant default)\n  ceiling      -\n  launchers    -\n" in said
     assert "launcher other-desk  (tenant other, private_key_jwt)" in said
+    assert "launcher certified  (tenant default, self_signed_tls_client_auth)" in said
 
 
 def test_actors_of_one_tenant_are_told_alone(
@@ -82,5 +88,6 @@ def test_the_development_actors_are_those_of_serve(
     assert main(["actors", "--dev", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert {agent["name"] for agent in said["agents"]} == {"coder", "reviewer"}
+    assert [one["authentication"] for one in said["launchers"]] == ["client_secret_post"]
     assert main(["actors", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["agents"] == []
