@@ -69,6 +69,17 @@ MORE: dict[str, tuple[Recipe, str]] = {
         encrypted.around(r"(<ds:DigestMethod [^>]*)/>", r"\1><x/></ds:DigestMethod>"),
         "other parameters",
     ),
+    "a pointer to a key that is not there": (
+        encrypted.around(
+            r"(<ds:RetrievalMethod[^>]*>)(.*)<e:EncryptedKey.*</e:EncryptedKey>",
+            r"<ds:KeyName>x</ds:KeyName>\1\2",
+            key_beside=True, pointer="#_key",
+        ),
+        ONE_KEY,
+    ),
+    "a pointer to a key without a name": (
+        encrypted.around(' Id="_key"', "", key_beside=True, pointer="#None"), "points elsewhere",
+    ),
     "an unknown mask": (encrypted.around("mgf1sha256", "mgf1md5"), "unknown hash"),
 }  # fmt: skip
 

@@ -51,6 +51,11 @@ def test_a_document_of_one_byte_more_than_the_bound_is_not_parsed() -> None:
         parse_document(b" " + fill)
 
 
+def test_a_null_is_refused_before_a_parser_meets_it() -> None:
+    with pytest.raises(Refused, match="not UTF-8"):
+        parse_document(b"<x>\0</x>")
+
+
 @pytest.mark.parametrize("text", ["<x><!--c--></x>", "<x><?p i?></x>"])
 def test_the_tree_is_searched_again_for_what_the_bytes_forbid(text: str) -> None:
     with pytest.raises(Refused, match="comment"):
@@ -104,6 +109,16 @@ def test_a_signature_that_was_edited_is_refused_for_its_make(kind: str) -> None:
     pattern, new, why = EDITS[kind]
     with pytest.raises(Refused, match=why):
         read(edited(pattern, new))
+
+
+@pytest.mark.parametrize(("identifier", "uri"), [("", "#"), (None, "#None")])
+def test_an_element_without_an_id_has_no_signature(identifier: str | None, uri: str) -> None:
+    signed = PROVIDER.signed(WORKSHOP.answer(), make=Make(uri=uri))
+    named = "" if identifier is None else f' ID="{identifier}"'
+    document, count = re.subn(r'(<a:Assertion[^>]*?) ID="[^"]*"', rf"\1{named}", signed, count=1)
+    assert count == 1
+    with pytest.raises(Refused, match="not to the signature's parent"):
+        read(document)
 
 
 def test_a_prefix_list_holds_nothing() -> None:
