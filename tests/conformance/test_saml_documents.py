@@ -6,6 +6,7 @@ with its control: an honest answer to the same request, by the same keys, is acc
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from counterfoil.errors import (
     EncryptedAssertion,
     GroupsOverage,
     IdentityError,
+    SamlRefused,
     SamlRequestUnknown,
     UnknownKey,
 )
+from counterfoil.identity.saml import MAX_ANSWER_CHARS
 from saml_cases import honest, meaning, parsing, signatures, wrapping
 from saml_cases.workshop import ALICE, Hostile, Workshop
 from saml_door import CHALLENGE, Door, open_door
@@ -120,3 +123,16 @@ def test_an_answer_counts_within_ten_minutes_of_its_start(
         return
     with pytest.raises(SamlRequestUnknown, match="too long ago"):
         door.verify(workshop.honest(), relay)
+
+
+def test_an_answer_of_one_character_more_than_the_bound_is_not_even_decoded(
+    door: Door, open_request: tuple[Workshop, str]
+) -> None:
+    _, relay = open_request
+    for length, reason in (
+        (MAX_ANSWER_CHARS, "the document"),
+        (MAX_ANSWER_CHARS + 4, "the answer"),
+    ):
+        with pytest.raises(SamlRefused) as refusal:
+            door.provider.verify("A" * length, relay, now=door.now, deadline=time.monotonic() + 30)
+        assert refusal.value.detail.startswith(f"SAML rule 0: {reason} "), refusal.value.detail
