@@ -232,3 +232,45 @@ def test_an_edited_ledger_is_not_exported(deployment: Deployment, tmp_path: Path
         )
     with pytest.raises(LedgerCorrupt, match="not those of the signed checkpoint"):
         read()
+
+
+def test_evidence_of_a_period_is_recorded_and_checked_anywhere(
+    deployment: Deployment,
+    auditor: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "q4"
+    assert main(["evidence", "--output", str(folder), "--since", "1h", *auditor]) == 0
+    report = json.loads((folder / "evidence.json").read_bytes())
+    counts = {(f["section"], *f["of"]): f["count"] for f in report["figures"]}
+    assert counts["effect", "allow"] == counts["effect", "deny"] == 1
+    assert counts["effect", "needs_approval"] == counts["approval", "asked"] == 1
+    assert counts["tool", "run_sql", "allow"] == 1
+    assert counts["gap", "approvals that nobody answered"] == 1
+    assert ("gap", "what ran and was never reported") not in counts  # its outcome came
+    assert ("reconciliation", "recorded") not in counts
+    assert report["verification"]["whole"] is True
+    assert "globex" not in (folder / "evidence.json").read_text()
+    slices = deployment.app.extensions["counterfoil"].ledger.slices
+    (event,) = slices.backwards("acme", before=None, most=1, choose=lambda _: True).events
+    assert (event.kind, event.plain["format"]) == ("exported", "evidence")
+    assert checked(deployment, folder / "evidence.json") == 0  # control
+    (listed, *_) = sorted((folder / "records").iterdir())
+    listed.write_text(listed.read_text() + "0 evt_x - 2026-01-01T00:00:00.000000Z\n")
+    capsys.readouterr()
+    assert checked(deployment, folder / "evidence.json") == 1
+    assert "is not the file that was written" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        main(["evidence", "--output", str(folder), *auditor])  # never replaced
+
+
+def test_only_an_auditor_gets_evidence(
+    deployment: Deployment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "token").write_text(deployment.acme.person("alice"))
+    config = ["--config", str(deployment.folder / "counterfoil.toml")]
+    token = ["--token-file", str(tmp_path / "token")]
+    assert main(["evidence", "--output", str(tmp_path / "q4"), *token, *config]) == 1
+    assert "caller" in capsys.readouterr().err
+    assert not (tmp_path / "q4").exists()

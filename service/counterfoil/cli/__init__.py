@@ -37,6 +37,7 @@ _COMMANDS: dict[str, str] = {
     "resource": "take a snapshot of a resource, or find what everybody may do there",
     "revoke": "end a person's, an agent's, a run's or a token's rights, at once",
     "export": "write records into a file that anybody can check",
+    "evidence": "write a folder for an auditor: what was decided in a period, and by whom",
     "tail": "watch decisions, approvals and outcomes as they are recorded",
     "trail": "show the whole story of one job, or what observe mode let run",
     "anchor": "write the signed checkpoints of all logs as one small file to keep elsewhere",

@@ -174,7 +174,7 @@ def export(job: Job, auditor: Auditor) -> Outcome:
             partial.sync()
             partial.save(bulk.frontier)
             manifest = _manifest(job, bulk, partial, auditor)
-            partial.name(job.output, _recorded(manifest, job, auditor))
+            partial.name(job.output, recorded(manifest, job.output, auditor))
     except OSError as error:
         raise ConfigError(f"{job.output}: {error.strerror}", pointer="--output") from error
     return Outcome(partial.records, cursor_of(bulk.frontier))
@@ -195,7 +195,7 @@ def fill(job: Job, choose: _Choose, bulk: Bulk, partial: _Partial) -> None:
         partial.write(*sink.piece(choose.of(rows)))
         if number % _SAVED_EVERY_PIECES == _SAVED_EVERY_PIECES - 1:
             partial.save(bulk.frontier)
-            _bar(bulk.frontier.size, bulk.checkpoint.size)
+            show_bar(bulk.frontier.size, bulk.checkpoint.size)
     partial.write(sink.foot())
 
 
@@ -264,7 +264,7 @@ def _manifest(job: Job, bulk: Bulk, partial: _Partial, auditor: Auditor) -> Json
     }
 
 
-def _recorded(manifest: JsonObject, job: Job, auditor: Auditor) -> bytes:
+def recorded(manifest: JsonObject, output: Path, auditor: Auditor) -> bytes:
     """The manifest with the leaf and the receipt of its event.
 
     Raises:
@@ -283,7 +283,7 @@ def _recorded(manifest: JsonObject, job: Job, auditor: Auditor) -> bytes:
     except LedgerUnavailable as error:
         raise LedgerUnavailable(
             f"{error.detail}: an export is recorded first; start the service, and give the"
-            f" same command again to go on ({job.output}.partial stays)"
+            f" same command again to go on ({output}.partial stays)"
         ) from error
     record = {
         "manifest": manifest,
@@ -293,7 +293,8 @@ def _recorded(manifest: JsonObject, job: Job, auditor: Auditor) -> bytes:
     return json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def _bar(done: int, total: int) -> None:
+def show_bar(done: int, total: int) -> None:
+    """How far it has come, where somebody looks."""
     if sys.stderr.isatty() and total:
         filled = _BAR_CHARACTERS * done // total
         bar = "█" * filled + "·" * (_BAR_CHARACTERS - filled)

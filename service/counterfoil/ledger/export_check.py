@@ -67,6 +67,8 @@ def check_export(manifest_path: Path, key: VerifierKey) -> CheckedExport:
             raise InvalidExport("the checkpoint is of another size")
         file = manifest_path.parent / Path(manifest["file"]).name
         _check_bytes(file, manifest)
+        if manifest["format"] == "evidence":
+            _check_folder(file)
         each = manifest["format"] == "jsonl"
         if each:
             _Lines(file, manifest, named, checkpoint.root).check()
@@ -107,6 +109,21 @@ def _check_bytes(file: Path, manifest: JsonObject) -> None:
             size += len(data)
     if size != manifest["bytes"] or hashed.hexdigest() != manifest["sha256"]:
         raise InvalidExport(f"{file.name} is not the file of the manifest")
+
+
+def _check_folder(data: Path) -> None:
+    """What `counterfoil evidence` wrote beside its data, by the hashes in there."""
+    for name, hashed in json.loads(data.read_bytes())["files"].items():
+        path = data.parent / name
+        if not path.resolve().is_relative_to(data.parent.resolve()):
+            raise InvalidExport("it names a file that is not in its folder")
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            found = "gone"
+        if found != hashed:
+            raise InvalidExport(f"{name} is not the file that was written")
 
 
 class _Lines:
