@@ -192,7 +192,7 @@ def test_held_evidence_of_the_old_key_counts_for_its_time_alone(
     good = ledger.verify(notes=[thief.note("default", honest)])
     assert (good.findings, good.held_checkpoints) == ([], 1)  # control
     (said,) = ledger.verify(notes=[thief.note("default", late)]).findings
-    assert said.what == "a held checkpoint of size 4 is of a key that had ended"
+    assert said.what == "a held checkpoint of size 4 is of a key or name that had ended"
     ((leaf,),) = ledger.rows(f"SELECT leaf FROM entries WHERE event_id = '{ids[0]}'")  # noqa: S608
     assert thief.named("default").name in leaf.decode()
     event_id, forged = thief.leaf("default")

@@ -27,7 +27,7 @@ SubParsers = argparse._SubParsersAction  # noqa: SLF001  # argparse gives this t
 _COMMANDS: dict[str, str] = {
     "serve": "run the service: HTTP, OPA and the ledger writer, under one parent",
     "keys": "make the service's own keys, for a deployment without --dev",
-    "ledger": "make or renew the tables of a ledger on PostgreSQL",
+    "ledger": "make the tables of a ledger on PostgreSQL, or go on after a loss",
     "login": "log in as a person and run an agent's program with the agent's token",
     "token": "mint a development token: who asks, through which agent",
     "policy": "test, check and build the Rego policy",

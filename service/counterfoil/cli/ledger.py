@@ -1,4 +1,4 @@
-"""`counterfoil ledger migrate`: make or renew the tables of a PostgreSQL ledger, as their owner."""
+"""`counterfoil ledger`: the tables of a PostgreSQL ledger, and going on after a loss."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import psycopg
 
 from counterfoil.cli import EXIT_GOOD, SubParsers
 from counterfoil.cli.child_specs import origin_of
+from counterfoil.cli.recover import add_recover
 from counterfoil.config import find_config, load_config
 from counterfoil.config_ledger import PASSWORD_VARIABLE, PostgresqlPlace, postgresql_place
 from counterfoil.errors import ConfigError
@@ -30,7 +31,9 @@ The password comes from --password-file or COUNTERFOIL_LEDGER__PASSWORD.
 
 def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
     """Add `ledger` to the command line."""
-    parser = subparsers.add_parser("ledger", help="make or renew a PostgreSQL ledger's tables")
+    parser = subparsers.add_parser(
+        "ledger", help="make the tables of a ledger on PostgreSQL, or go on after a loss"
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     migrate = commands.add_parser(
         "migrate",
@@ -43,6 +46,8 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
     migrate.add_argument("--service", action="append", default=[], metavar="ROLE")
     migrate.add_argument("--auditor", action="append", default=[], metavar="ROLE")
     migrate.add_argument("--config", type=Path, help="the configuration file")
+    migrate.set_defaults(run=run)
+    add_recover(commands)
 
 
 def run(args: argparse.Namespace) -> int:

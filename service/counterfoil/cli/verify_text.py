@@ -29,6 +29,8 @@ def print_report(report: Report, ledger: object, key_file: Path, seconds: float)
         f"  {report.entries:,} records and {report.checkpoints:,} older checkpoints checked"
         f" in {seconds:.1f} s ({rate:,.0f} records/s)"
     )
+    for recovery in report.recoveries:
+        print(f"  recovered {recovery}; what followed there was lost, and is proved by nothing")
     if report.skewed:
         print(
             f"  odd: {report.skewed:,} record(s) by a clock that ran back;"
@@ -60,6 +62,7 @@ def report_json(report: Report, ledger: object) -> JsonValue:
             {"origin": log.origin, "size": log.size, "root": b64encode(log.root).decode()}
             for log in report.logs
         ],
+        "recoveries": report.recoveries,
         "skewed": report.skewed,
         "found": report.found,
         "findings": [{"where": item.where, "what": item.what} for item in report.findings],

@@ -3,7 +3,8 @@
 A *sign* is a name and a key together. At any size one sign counts for a log's checkpoints. The
 record that ends one (`key_rotated` for a new key, `recovery` for a new name) is itself of the new
 sign, says what stood at the end of the old one (size and root), and bears the old key's signature
-over the new one, made while the old one counted. So a log's records lead from its first sign to
+over the new one, made while the old one counted (a recovery, which may go on from a backup of
+before a rotation, bears the present key's). So a log's records lead from its first sign to
 its present one, and what a key signs after its end is nobody's.
 
 On replicas, records that the old key signed may still arrive for a while: there the record says
@@ -150,12 +151,13 @@ class Signs:
         wanted = begun(old, new, size=size, root=root(), endorsement=b"", overlap=overlap)
         if {**plain, "endorsement": ""} != wanted:
             return "does not hand over what stood here"
-        if (leaf["event"] == RECOVERED) != (old.name != new.name):
+        recovers = old.name != new.name
+        if (leaf["event"] == RECOVERED) != recovers:
             return "is a recovery without a new name, or a rotation with one"
         ledger = self.ledger.line()
-        message = statement(ledger[before], ledger[sign])
+        message = statement(ledger[sign if recovers else before], ledger[sign])
         if not _SIGNATURE.fullmatch(signature) or not self.verify(
-            old.public, from_b64url(signature), message
+            new.public if recovers else old.public, from_b64url(signature), message
         ):
             return "is not endorsed by the key that it ends"
         return None

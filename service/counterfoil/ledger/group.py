@@ -93,7 +93,10 @@ class Group:
         self.sign()
 
     def hand_over(self, endorsement: bytes) -> None:
-        """End the sign before in every log that is still of it (`core/succession.py`)."""
+        """End the sign before in every log that is still of it (`core/succession.py`).
+
+        A new name becomes the file's in the same transaction.
+        """
         for tenant, known in self._logs.items():
             new = self._line.named(log_origin(self._line.name, tenant)).line()[0]
             if known.key == new:
@@ -108,6 +111,9 @@ class Group:
                 overlap=False,
             )
             _, leaf = record(tenant, new, plain, time=rfc3339(self._now))
+            if known.key.name != new.name:
+                sql = "UPDATE meta SET value = ? WHERE name = 'origin_prefix'"
+                self._db.execute(sql, (self._line.name,))
             state.key, state.key_id, state.kept_at = new, new.key_id(), float("-inf")
             self.touched[tenant] = state
             self._record(read_item([leaf, None, None]))

@@ -12,7 +12,7 @@ from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import KEY_ID_BYTES, Checkpoint, InvalidNote, open_checkpoint
 from counterfoil.core.entry import data_key_id
 from counterfoil.core.model import JsonObject
-from counterfoil.core.succession import MARKS, Signs
+from counterfoil.core.succession import MARKS, RECOVERED, Signs
 from counterfoil.core.tree import Frontier, leaf_hash
 from counterfoil.ledger.evidence import (
     BadRecord,
@@ -164,6 +164,9 @@ class LogCheck:
             )
             if wrong is not None:
                 self._find(where, wrong)
+            if verdict.leaf["event"] == RECOVERED:
+                kept = f"{record.index:,} entries of {verdict.leaf['plain'].get('previous_origin')}"
+                self._report.recoveries.append(f"{verdict.leaf['time']}: went on from {kept}")
             self._judge(record.index, where, verdict.leaf)
         if verdict.hashed is None:
             return False
@@ -229,8 +232,10 @@ class LogCheck:
         while held is not None and held.checkpoint.size == size:
             if held.checkpoint.root != self._frontier.root():
                 self._find("log", f"a held checkpoint of size {size} has another root")
-            if held.public not in {b"", self._signs.now.public}:
-                self._find("log", f"a held checkpoint of size {size} is of a key that had ended")
+            sign = (held.checkpoint.origin, held.public)
+            if held.public and sign != (self._signs.now.name, self._signs.now.public):
+                what = "is of a key or name that had ended"
+                self._find("log", f"a held checkpoint of size {size} {what}")
             self._report.held_checkpoints += 1
             held = next(self._held, None)
         return due, held

@@ -30,6 +30,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     found: int = 0
     reached: dict[str, Checkpoint] = field(default_factory=dict)  # whole up to here, for a resume
+    recoveries: list[str] = field(default_factory=list)
     skewed: int = 0
     first_skew: str = ""
 

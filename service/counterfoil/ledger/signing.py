@@ -59,6 +59,19 @@ class Signing:
     ends_at: float = 0.0
     coming: VerifierKey | None = None
 
+    @property
+    def recovers(self) -> bool:
+        """Whether a new name is gone over to, and not a new key."""
+        line = () if self.line is None else self.line.line()
+        return self.endorsement is not None and line[0].name != line[1].name
+
+    @property
+    def signs(self) -> int:
+        """How many of the line a log may be signed by (`startup.load_logs`)."""
+        if self.line is None or self.endorsement is None:
+            return 1
+        return len(self.line.line()) if self.recovers else 2
+
     def of(self, prefix: str) -> VerifierKey:
         """The line under a ledger's name."""
         return VerifierKey(prefix, self.key.public) if self.line is None else self.line
@@ -87,7 +100,8 @@ def load_signing(directory: Path, now: float, *, create: bool = False) -> Signin
         return Signing(key, VerifierKey(known.name, key.public) if foreign and known else known)
     if now < order.starts_at:
         return Signing(key, known, coming=order.new)
-    fresh = load_receipt_key(directory, create=False, name=NEXT_KEY)
+    rotates = order.new.public != order.old.public
+    fresh = load_receipt_key(directory, create=False, name=NEXT_KEY) if rotates else key
     if fresh.public != order.new.public:
         raise ConfigError(f"{directory / NEXT_KEY} is not the key of the order beside it")
     line = replace(order.new, earlier=known.line())
@@ -129,6 +143,30 @@ def order_rotation(
     except OSError as error:
         raise ConfigError(f"{directory} cannot be written: {error.strerror}") from error
     return old, new
+
+
+def order_recovery(directory: Path, name: str) -> None:
+    """Order a new name for the ledger, signed by the present key.
+
+    Raises:
+        ConfigError: no ledger was begun with it, or the folder cannot be written.
+    """
+    key, known = load_receipt_key(directory, create=False), known_key(directory)
+    if known is None or known.public != key.public:
+        raise ConfigError(f"{directory}: receipt.pub does not name the key in receipt.pem first")
+    old, new = known.line()[0], VerifierKey(name, key.public)
+    order = {
+        "from": old.text(),
+        "to": new.text(),
+        "endorsement": b64url(key.sign(statement(new, new))),
+        "starts_at": 0,
+        "ends_at": 0,
+    }
+    try:
+        (directory / NEXT_KEY).unlink(missing_ok=True)
+        replace_file(directory / ORDER, json.dumps(order, indent=1).encode())
+    except OSError as error:
+        raise ConfigError(f"{directory} cannot be written: {error.strerror}") from error
 
 
 def carried_out(directory: Path, line: VerifierKey) -> None:
@@ -201,6 +239,9 @@ def _read_order(directory: Path) -> _Order | None:
         raise ConfigError(
             f"{path} is no order of a rotation: restore it from the backup"
         ) from error
-    if not signed_by(order.old.public, order.endorsement, statement(order.old, order.new)):
+    signer, message = order.old.public, statement(order.old, order.new)
+    if order.old.name != order.new.name:
+        signer, message = order.new.public, statement(order.new, order.new)
+    if not signed_by(signer, order.endorsement, message):
         raise ConfigError(f"{path} is not signed by the key that it ends")
     return order

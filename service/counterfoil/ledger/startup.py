@@ -153,14 +153,14 @@ def _take_steps(db: sqlite3.Connection, version: int) -> None:
     db.executemany("INSERT INTO migrations VALUES (?, ?)", rows)
 
 
-def load_logs(db: Database, line: VerifierKey, *, handed_over: bool = True) -> dict[str, LogState]:
+def load_logs(db: Database, line: VerifierKey, *, signs: int = 1) -> dict[str, LogState]:
     """All logs by tenant, checked. Each is of the sign that its checkpoint is signed by.
 
     Args:
         db: the tables.
         line: the ledger's present name and key, with those before it.
-        handed_over: whether every log must be signed by the present one; else by it or by
-            the one just before, while a rotation is carried out.
+        signs: how many of them a log may be signed by: while a rotation is carried out two,
+            for a recovery all.
 
     Raises:
         LedgerCorrupt: a log is not what its signed checkpoint says.
@@ -169,12 +169,12 @@ def load_logs(db: Database, line: VerifierKey, *, handed_over: bool = True) -> d
     tail = max(_TAIL_FLOOR, TAIL_ENTRIES // max(1, len(rows)))
     logs = {}
     for log, tenant, size, frontier_bytes, root, note, kept in rows:
-        signs = line.named(log_origin(line.name, tenant)).line()
-        key = signer_of(note, signs[: 1 if handed_over else 2])
+        known = line.named(log_origin(line.name, tenant)).line()
+        key = signer_of(note, known[:signs])
         frontier = signed_frontier(key, size, frontier_bytes, note)
         if root != frontier.root():
             raise LedgerCorrupt(f"{key.name}: the stored root is not the signed one")
-        base = _kept_frontier(db, log, signs, below=size - tail)
+        base = _kept_frontier(db, log, known, below=size - tail)
         _check_tail(db, log, base, frontier, key.name)
         kept_size = _check_kept(db, log, kept, key.name)
         logs[tenant] = LogState(log, tenant, frontier, key, key.key_id(), kept, kept_size)

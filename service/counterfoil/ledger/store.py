@@ -28,6 +28,8 @@ from counterfoil.ledger.database import (
 from counterfoil.ledger.frames import Value
 from counterfoil.ledger.group import Group
 from counterfoil.ledger.keys import ReceiptKey
+from counterfoil.ledger.mark import Mark
+from counterfoil.ledger.nodes import Rows
 from counterfoil.ledger.port import Answer
 from counterfoil.ledger.signing import Signing
 from counterfoil.ledger.startup import create, load_logs, migrate, read_prefix
@@ -52,6 +54,7 @@ class Store:
         monotonic: for intervals.
         handed_over: is told the line that all logs are signed by, at the start and after each
             rotation.
+        mark: what remembers outside of the file how much was signed.
 
     Raises:
         ConfigError: another writer has the file, or it is another ledger's.
@@ -69,6 +72,7 @@ class Store:
         now: Callable[[], float],
         monotonic: Callable[[], float],
         handed_over: Callable[[VerifierKey], None] = lambda _line: None,
+        mark: Callable[[Rows, VerifierKey], Mark | None] = lambda _rows, _line: None,
     ) -> None:
         signing = signing if isinstance(signing, Signing) else Signing(signing)
         self._path, self._key, self._reserve_bytes = path, signing.key, reserve_bytes
@@ -76,14 +80,12 @@ class Store:
         self._lock = _only_writer(path)
         self._db = open_for_writing(path)
         with translated():
-            expected = None if signing.line is None else signing.line.name
-            self.prefix = read_prefix(self._db, base, expected) or create(self._db, base)
+            self.prefix = _known_name(self._db, base, signing) or create(self._db, base)
             migrate(self._db)
             _sync_directory(path.parent)
             self._rest_on_the_disk()
             self.line = signing.of(self.prefix)
-            due = signing.endorsement is not None
-            self._logs = load_logs(self._db, self.line, handed_over=not due)
+            self._logs = load_logs(self._db, self.line, signs=signing.signs)
             (last,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
             self._data_version = self._read_data_version()
         self._guard = FileGuard(path)
@@ -92,6 +94,9 @@ class Store:
         self._uncopied = 0  # about how many bytes of the WAL are not in the main file
         self._pruned_at = monotonic()
         self._handed_over = handed_over
+        self._mark = mark(self.rows, self.line)
+        if self._mark is not None and not signing.recovers:
+            self._mark.check()
         if signing.endorsement is not None:
             self.hand_over(signing)
         handed_over(self.line)
@@ -137,6 +142,10 @@ class Store:
         self.line, self._key = line, signing.key
         try:
             self._transact(lambda group: group.hand_over(endorsement))
+            self.prefix = line.name
+            if self._mark is not None:
+                self._mark.line = line
+                self._mark.keep(now=True)
         except BaseException:
             self.line, self._key = before
             raise
@@ -159,6 +168,11 @@ class Store:
         self._trouble = ""
         return ""
 
+    def rows(self, sql: str, parameters: tuple[str | bytes, ...]) -> list[tuple[object, ...]]:
+        """Rows of a query between two groups (`port.Source.query`)."""
+        with translated():
+            return self._db.execute(sql, parameters).fetchall()
+
     def maintain(self, *, idle: bool) -> None:
         """Copy the WAL into the main file when it is long or there is time; drop ended claims.
 
@@ -168,6 +182,8 @@ class Store:
         Raises:
             StorageFailed: as `commit`.
         """
+        if self._mark is not None:
+            self._mark.keep()
         if not idle and self._uncopied <= WAL_BYTES:
             return
         try:
@@ -195,6 +211,8 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             group.keep_all()
             self._db.execute("COMMIT")
+            if self._mark is not None:
+                self._mark.keep(now=True)
             self._checkpoint("TRUNCATE")
             self._db.close()
         self._lock.close()
@@ -256,6 +274,16 @@ class Store:
         """Returns whether it was held up, the frames of the WAL, and how many are copied."""
         row: tuple[int, int, int] = self._db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
         return row
+
+
+def _known_name(db: sqlite3.Connection, base: str, signing: Signing) -> str | None:
+    """The file's name if it is one that the keys folder knows, None for a new file."""
+    line = () if signing.line is None else signing.line.line()
+    if signing.recovers:
+        found = db.execute("SELECT value FROM meta WHERE name = 'origin_prefix'").fetchone()
+        name = next((sign.name for sign in line if found == (sign.name,)), line[0].name)
+        return read_prefix(db, base, name)
+    return read_prefix(db, base, line[0].name if line else None)
 
 
 def _only_writer(path: Path) -> TextIO:

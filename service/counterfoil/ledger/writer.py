@@ -22,6 +22,7 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from counterfoil.ledger.database import StorageFailed, StorageUnavailable
 from counterfoil.ledger.exit_codes import EXIT_CONFIG, EXIT_CORRUPT, EXIT_STORAGE
 from counterfoil.ledger.frames import BadFrame, FrameBuffer, Value, pack
 from counterfoil.ledger.keys import verifier_text
+from counterfoil.ledger.mark import Mark, only_signer
 from counterfoil.ledger.port import Answer, WriterStore
 from counterfoil.ledger.signing import CLOCKS_SECONDS, KeyFolder, carried_out, load_signing
 from counterfoil.ledger.store import Store
@@ -248,8 +250,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     os.umask(0o077)
     try:
-        store = _open_store(options)
-        _serve_until_stopped(store, options)
+        # Replicas on PostgreSQL sign by the same keys; what each has signed is compared there.
+        with nullcontext() if options.url else only_signer(options.keys):
+            _serve_until_stopped(_open_store(options), options)
     except ConfigError as error:
         return _said(EXIT_CONFIG, error)
     except LedgerCorrupt as error:
@@ -275,6 +278,7 @@ def _open_store(options: argparse.Namespace) -> WriterStore:
             base=options.origin,
             max_delay_seconds=options.max_delay_seconds,
             handed_over=partial(carried_out, options.keys),
+            mark=lambda rows, line: Mark(options.keys, rows, line, time.monotonic),
             monotonic=time.monotonic,
         )
     return Store(
@@ -283,6 +287,7 @@ def _open_store(options: argparse.Namespace) -> WriterStore:
         base=options.origin,
         reserve_bytes=options.reserve_bytes,
         handed_over=partial(carried_out, options.keys),
+        mark=lambda rows, line: Mark(options.keys, rows, line, time.monotonic),
         now=time.time,  # noqa: TID251 (this process is its own entry point)
         monotonic=time.monotonic,
     )

@@ -161,6 +161,10 @@ class Rows:
         """Run one query."""
         return self.connection.execute(translate(sql), parameters)
 
+    def query(self, sql: str, parameters: tuple[str | bytes, ...]) -> list[tuple[object, ...]]:
+        """All rows of one query, as `port.Source.query`."""
+        return [*self.execute(sql, parameters).fetchall()]
+
 
 def translate(sql: str) -> bytes:
     """Our queries hold no `?` or `%` but for parameters."""

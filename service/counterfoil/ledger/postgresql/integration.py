@@ -105,14 +105,15 @@ class Integrator:
             if head is None:
                 return None
             check_durable(db.execute(SETTINGS.encode()).fetchone() or ())
-            rows = _whole_transactions(db.execute(_FINAL, (*head[:2], BATCH)).fetchall())  # 2
+            rows = self._final(db, head)  # 2
             if not (rows or keep or end):
                 return 0
             logs = self._load(db, {row[2] for row in rows}, keep=keep or end)
             places: list[_Position] = []
             for row in rows:
                 log = logs[row[2]]
-                places += self._begin(db, log, head[0])  # 4
+                if not self._signing.recovers:  # what waits for its number is of the old name
+                    places += self._begin(db, log, head[0])  # 4
                 places.append((*self._place(row, log), row[1]))
             for log in logs.values():
                 places += self._begin(db, log, head[0])
@@ -127,6 +128,18 @@ class Integrator:
                 self._sign(db, log)
         return len(rows)
 
+    def _signs(self, tenant: str) -> tuple[VerifierKey, ...]:
+        return self._line.named(log_origin(self._line.name, tenant)).line()
+
+    def _final(self, db: Connection, head: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """The next records to number, of whole transactions; for a recovery all that there are."""
+        if self._signing.recovers:
+            return db.execute(_FINAL, (*head[:2], 2**31)).fetchall()
+        rows = db.execute(_FINAL, (*head[:2], BATCH)).fetchall()
+        if len(rows) < BATCH:
+            return rows
+        return [row for row in rows if row[0] != rows[-1][0]] or rows
+
     def _load(self, db: Connection, tenants: set[str], *, keep: bool) -> dict[str, _Log]:
         where = "true" if self._signing.endorsement and keep else "tenant = ANY(%s)"
         where += f" OR {_LAST}" if keep else ""
@@ -135,20 +148,19 @@ class Integrator:
         logs = {row[1]: self._checked(row, keep=keep) for row in rows}
         for tenant in tenants - logs.keys():
             made = db.execute(_NEW_LOG, (tenant, Frontier().root())).fetchone()
-            key = self._line.named(log_origin(self._line.name, tenant)).line()[0]
+            key = self._signs(tenant)[0]
             logs[tenant] = _Log(made[0] if made else 0, tenant, key, Frontier(), kept=0, due=True)
         return logs
 
     def _checked(self, row: tuple[Any, ...], *, keep: bool) -> _Log:
         log, tenant, size, frontier_bytes, root, note, kept, due = row
-        signs = self._line.named(log_origin(self._line.name, tenant)).line()
-        coming = self._signing.coming
+        signs, coming = self._signs(tenant), self._signing.coming
         if (
             coming is not None
             and signer_of(note, [*signs, coming.named(signs[0].name)]) not in signs
         ):
             raise StorageUnavailable("another replica signs by the next key already")
-        key = signer_of(note, signs[: 2 if self._signing.endorsement else 1])
+        key = signer_of(note, signs[: self._signing.signs])
         frontier = signed_frontier(key, size, frontier_bytes, note)
         if root != frontier.root():
             raise LedgerCorrupt(f"{key.name}: the stored root is not the signed one")
@@ -164,6 +176,9 @@ class Integrator:
             named = (fields["origin"], fields["tenant"], fields["event_id"], fields["decision_id"])
         except (ValueError, KeyError, TypeError) as error:
             raise LedgerCorrupt(f"{event_id}: the leaf cannot be read") from error
+        if log.frontier.size == 0:  # a new log of the old name, while a recovery is carried out
+            signs = self._signs(tenant)[: self._signing.signs]
+            log.key = next((sign for sign in signs if sign.name == named[0]), log.key)
         if named != (log.key.name, tenant, event_id, decision_id):
             raise LedgerCorrupt(f"{event_id}: the record's columns are not its leaf's")
         self._check_receipt(event_id, signature, message, log)
@@ -173,8 +188,9 @@ class Integrator:
 
     def _check_receipt(self, event_id: str, signature: bytes, message: bytes, log: _Log) -> None:
         """By the present key; by the one before while its overlap lasts, and no other."""
-        signs = self._line.named(log.key.name).line()[: 2 if self._signing.endorsement else 1]
-        sign = next((key for key in signs if signature.startswith(key.key_id())), None)
+        signs = self._signs(log.tenant)[: self._signing.signs]
+        ours = [key for key in signs if key.name == log.key.name]
+        sign = next((key for key in ours if signature.startswith(key.key_id())), None)
         if sign is not None and Verifier(sign)(signature[KEY_ID_BYTES:], message):
             if log.frontier.size == 0:
                 log.key = sign
@@ -186,7 +202,7 @@ class Integrator:
 
     def _begin(self, db: Connection, log: _Log, xid: str) -> list[_Position]:
         """Hand a log over that was signed by the key before, where it is time."""
-        new = self._line.named(log.key.name).line()[0]
+        new = self._signs(log.tenant)[0]
         endorsement = self._signing.endorsement
         if log.frontier.size == 0 or log.key == new or endorsement is None:
             return []
@@ -197,7 +213,7 @@ class Integrator:
 
     def _end(self, db: Connection, log: _Log, xid: str) -> list[_Position]:
         """End the overlap of a log that had one."""
-        new, *earlier = self._line.named(log.key.name).line()
+        new, *earlier = self._signs(log.tenant)
         if not earlier or not self._was_begun(db, new):
             return []
         return self._insert(db, log, xid, ended(earlier[0]))
@@ -231,10 +247,3 @@ class Integrator:
             db.execute("INSERT INTO checkpoints VALUES (%s, %s, %s, %s, %s)", values)
         grown = (log.frontier.size, frontier, root, note, log.kept, log.due, log.log)
         db.execute(_GROWN, grown)
-
-
-def _whole_transactions(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Without the last transaction where the batch may have cut it."""
-    if len(rows) < BATCH:
-        return rows
-    return [row for row in rows if row[0] != rows[-1][0]] or rows

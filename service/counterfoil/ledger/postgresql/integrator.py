@@ -25,6 +25,7 @@ from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.database import StorageFailed, StorageUnavailable
 from counterfoil.ledger.exit_codes import EXIT_CONFIG, EXIT_CORRUPT, EXIT_STORAGE
+from counterfoil.ledger.mark import Mark
 from counterfoil.ledger.postgresql.arguments import add_place, place_from
 from counterfoil.ledger.postgresql.connection import FENCE_MS, Connection, Rows, connect, translated
 from counterfoil.ledger.postgresql.integration import BATCH, Integrator
@@ -66,8 +67,10 @@ class Runner:
                     self._signing = replace(self._signing, line=line)
                     with db.transaction():
                         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                        load_logs(Rows(db), line, handed_over=self._signing.endorsement is None)
-                    self._serve(db, line)
+                        load_logs(Rows(db), line, signs=self._signing.signs)
+                    mark = Mark(self._options.keys, Rows(db).query, line, time.monotonic)
+                    mark.check()
+                    self._serve(db, line, mark)
             except StorageUnavailable as error:
                 self._say(str(error))
                 self._stop.wait(DOWN_SECONDS)
@@ -82,7 +85,7 @@ class Runner:
             fence_ms=self._options.fence_ms,
         )
 
-    def _serve(self, db: Connection, line: VerifierKey) -> None:
+    def _serve(self, db: Connection, line: VerifierKey, mark: Mark) -> None:
         integrator, open_ = Integrator(line, self._signing), self._signing.endorsement is not None
         handed_over = not open_
         while not self._stop.is_set():
@@ -95,10 +98,12 @@ class Runner:
                 if not open_:
                     return
             numbered = integrator.round(db)
+            mark.keep()
             self._said = ""
             if numbered is None or numbered < BATCH // 2:
                 self._stop.wait(LOSER_SECONDS if numbered is None else IDLE_SECONDS)
         integrator.round(db, keep=True)
+        mark.keep(now=True)
 
     def _end(self, db: Connection, integrator: Integrator, line: VerifierKey) -> bool:
         """End the overlap in all logs, once what was recorded within it is numbered."""

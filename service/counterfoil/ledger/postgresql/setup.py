@@ -57,7 +57,10 @@ def prepare(db: Connection, base: str, signing: Signing) -> VerifierKey:
     meta: dict[str, str] = dict(db.execute("SELECT name, value FROM meta").fetchall())
     if meta.get("format") != FORMAT:
         raise ConfigError(f"the ledger's format is {meta.get('format')}, not {FORMAT}")
-    prefix = checked_prefix(meta.get("origin_prefix"), base, expected)
+    stored = meta.get("origin_prefix")
+    if signing.recovers and stored in {sign.name for sign in signing.of("").line()}:
+        expected = stored
+    prefix = checked_prefix(stored, base, expected)
     line = signing.of(prefix)
     # The key that it was begun with: the present one descends from it.
     if meta.get("receipt_key") not in {_key_text(key.public) for key in line.line()}:

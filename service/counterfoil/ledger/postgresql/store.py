@@ -22,7 +22,10 @@ from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.database import StorageUnavailable
 from counterfoil.ledger.frames import Value
+from counterfoil.ledger.mark import Mark
+from counterfoil.ledger.nodes import Rows
 from counterfoil.ledger.port import Answer
+from counterfoil.ledger.postgresql.connection import Rows as ConnectedRows
 from counterfoil.ledger.postgresql.connection import connect, translated
 from counterfoil.ledger.postgresql.outcome import Outcome, outcome_of
 from counterfoil.ledger.postgresql.plan import Plan, Request, Signer, read_request
@@ -57,6 +60,7 @@ class PostgresqlStore:
             acknowledged: the promise of a receipt ends there.
         monotonic: for intervals.
         handed_over: is told the line, where no rotation is under way.
+        mark: what remembers outside of the database how much was signed.
 
     Raises:
         ConfigError: another ledger, or a server that would lose what it acknowledges.
@@ -72,13 +76,15 @@ class PostgresqlStore:
         max_delay_seconds: float,
         monotonic: Callable[[], float],
         handed_over: Callable[[VerifierKey], None] = lambda _line: None,
+        mark: Callable[[Rows, VerifierKey], Mark | None] = lambda _rows, _line: None,
     ) -> None:
         self._place, self._signing, self._monotonic = place, signing, monotonic
         self._max_delay_seconds = max_delay_seconds
         with translated():
             self._db = connect(place, "writer")
             line = prepare(self._db, base, signing)
-        self._base, self._handed_over = base, handed_over
+            self._base, self._handed_over, self._mark = base, handed_over, mark
+            self._hold(line)
         self._take(replace(signing, line=line))
         self._trouble = ""
         self._lag_at = float("-inf")
@@ -257,7 +263,17 @@ class PostgresqlStore:
         if self._db.closed or self._db.broken:
             with translated():
                 self._db = connect(self._place, "writer")
-                prepare(self._db, self._base, self._signing)
+                self._hold(prepare(self._db, self._base, self._signing))
+
+    def _hold(self, line: VerifierKey) -> None:
+        """The database may be another one than before: hold it to what was signed.
+
+        Raises:
+            LedgerCorrupt: it has lost some of it.
+        """
+        mark = self._mark(ConnectedRows(self._db).query, line)
+        if mark is not None:
+            mark.check()
 
     def _check_lag(self) -> None:
         if self._monotonic() - self._lag_at < LAG_SECONDS:
