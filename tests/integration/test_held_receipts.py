@@ -16,6 +16,7 @@ from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.entry import receipt_message
 from counterfoil.ledger import receipt_watch
 from counterfoil.ledger.keys import load_receipt_key
+from counterfoil.ledger.mark import SIGNED
 from deployment import Deployment, Tenant, deployed
 from service import sql_request
 
@@ -45,8 +46,9 @@ def agent(deployment: Deployment, tenant: Tenant) -> str:
 
 
 def cut(deployment: Deployment, before: bytes) -> None:
-    """Put an older copy of the ledger in the place of this one, as a restore would."""
+    """Put an older copy in the place of this one, by somebody who owns the keys folder too."""
     deployment.service.stop()
+    (deployment.service.keys / SIGNED).unlink()
     for path in deployment.service.database.parent.glob("ledger.db*"):
         if path.is_file() and not path.name.endswith(".lock"):
             path.unlink()
