@@ -204,6 +204,20 @@ TAMPERINGS = {
     "a checkpoint taken out": "DELETE FROM checkpoints WHERE number = 1",
     "a root": "UPDATE logs SET root = ''",
     "a smaller size": "UPDATE logs SET size = size - 1",
+    "an exchanged receipt": "UPDATE records r SET signature ="
+    " (SELECT q.signature FROM records q WHERE q.id <> r.id LIMIT 1)",
+    "a record under another decision": "UPDATE records SET decision_id = 'dec_' || repeat('0', 26)",
+    "a record under another name": "UPDATE records SET event_id = 'evt_' || repeat('0', 25)"
+    " || right(id::text, 1)",
+    "a record put in by its copy": "INSERT INTO records (xid, tenant, event_id, leaf, signature)"
+    " SELECT xid, tenant, 'evt_' || repeat('0', 26), leaf, signature FROM records"
+    " ORDER BY id LIMIT 1; UPDATE head SET id = (SELECT max(id) FROM records)",
+    "a signed checkpoint of another size": "UPDATE logs l SET note ="
+    " (SELECT c.note FROM checkpoints c WHERE c.log = l.log AND c.size < l.size LIMIT 1)",
+    "a frontier": "UPDATE checkpoints SET frontier = ''",
+    "another name": "UPDATE meta SET value = value || '0' WHERE name = 'origin_prefix'",
+    "an exchanged payload": "UPDATE sealed s SET sealed ="
+    " (SELECT t.sealed FROM sealed t WHERE t.record <> s.record LIMIT 1)",
     "a data key": "UPDATE subject_keys SET wrapped = wrapped || ' '",
     "a head that went on": "UPDATE head SET seq = seq + 1",
     "no head": "DELETE FROM head",

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
+from counterfoil.cli.places import ledger_place
 from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.ledger.keys import VERIFIER_KEY, read_verifier_key
@@ -27,7 +28,7 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
         epilog="example, each hour: counterfoil anchor --output anchor-$(date -u +%FT%TZ).txt",
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
-    parser.add_argument("--ledger", type=Path, metavar="FILE", help="default: the configuration's")
+    parser.add_argument("--ledger", metavar="URL|FILE", help="default: the configuration's")
     parser.add_argument("--key", type=Path, metavar="FILE", help="receipt.pub of this ledger")
     parser.add_argument("--config", type=Path, help="the configuration file")
     parser.set_defaults(run=run)
@@ -70,8 +71,9 @@ def _notes(ledger: Path | PostgresqlPlace, key: VerifierKey) -> list[bytes]:
 
 def _places(args: argparse.Namespace) -> tuple[Path | PostgresqlPlace, Path]:
     if args.ledger and args.key:
-        return args.ledger, args.key
+        return ledger_place(args.ledger), args.key
     from counterfoil.config import find_config, load_config  # noqa: PLC0415 (as in `verify`)
 
     config = load_config(find_config(args.config), os.environ)
-    return args.ledger or config.ledger.place, args.key or config.keys.directory / VERIFIER_KEY
+    ledger = ledger_place(args.ledger, config) if args.ledger else config.ledger.place
+    return ledger, args.key or config.keys.directory / VERIFIER_KEY

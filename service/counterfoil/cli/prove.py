@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
+from counterfoil.cli.places import ledger_place
 from counterfoil.cli.text import shown
 from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.checkpoint import VerifierKey
@@ -37,7 +38,7 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
         help="payloads to show, such as prompt,arguments: needs the sealing key",
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
-    parser.add_argument("--ledger", type=Path, metavar="FILE", help="default: the configuration's")
+    parser.add_argument("--ledger", metavar="URL|FILE", help="default: the configuration's")
     parser.add_argument("--keys", type=Path, metavar="FOLDER", help="default: the configuration's")
     parser.add_argument("--config", type=Path, help="the configuration file")
     parser.set_defaults(run=run)
@@ -87,9 +88,10 @@ def _opened(
 
 def _places(args: argparse.Namespace) -> tuple[Path | PostgresqlPlace, Path]:
     if args.ledger and args.keys:
-        return args.ledger, args.keys
+        return ledger_place(args.ledger), args.keys
     # Only here: a start with both does not pay for compiling the configuration's schema.
     from counterfoil.config import find_config, load_config  # noqa: PLC0415
 
     config = load_config(find_config(args.config), os.environ)
-    return args.ledger or config.ledger.place, args.keys or config.keys.directory
+    ledger = ledger_place(args.ledger, config) if args.ledger else config.ledger.place
+    return ledger, args.keys or config.keys.directory

@@ -8,19 +8,14 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
+from counterfoil.cli.places import ledger_place
 from counterfoil.cli.verify_export import is_export, verify_export_file
 from counterfoil.cli.verify_proof import is_proof, verify_proof_file
 from counterfoil.cli.verify_resume import Resume
 from counterfoil.cli.verify_text import print_report, report_json
-from counterfoil.config_ledger import (
-    PASSWORD_VARIABLE,
-    SCHEMES,
-    PostgresqlPlace,
-    postgresql_place,
-)
+from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.checkpoint import Checkpoint, InvalidNote, VerifierKey
 from counterfoil.core.cosignature import cosigned_at, parse_witness_key
 from counterfoil.errors import ConfigError, LedgerUnavailable
@@ -29,13 +24,9 @@ from counterfoil.ledger.keys import VERIFIER_KEY, Verifier, read_verifier_key
 from counterfoil.ledger.report import Report
 from counterfoil.ledger.verify import verify_ledger
 
-if TYPE_CHECKING:
-    from counterfoil.config_model import Config
-
 _BAR_CHARACTERS = 30
 _LARGE_BYTES = 64 * 1024 * 1024  # a few seconds of checking
 _MOST_HELPERS = 4  # the walk itself keeps no more of them busy
-_SCHEME = "sqlite:///"
 
 
 def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
@@ -190,30 +181,15 @@ def _since(paths: list[Path], key: VerifierKey) -> list[Checkpoint]:
     return [read_note(note, key).checkpoint for note in notes]
 
 
-def _place(text: str, config: Config | None) -> Path | PostgresqlPlace:
-    """What `--ledger` names; a database's password is the configuration's, or the environment's.
-
-    Raises:
-        ConfigError: the URL cannot be used.
-    """
-    if not text.startswith(SCHEMES):
-        return Path(text.removeprefix(_SCHEME))
-    known = config.ledger.place if config else None
-    if isinstance(known, PostgresqlPlace) and text == known.url:
-        return known
-    # The variable alone: an auditor needs no configuration.
-    return postgresql_place(text, password=os.environ.get(PASSWORD_VARIABLE, ""))
-
-
 def _places(args: argparse.Namespace) -> tuple[Path | PostgresqlPlace, Path]:
     named = args.ledger or args.file
     if named and args.key:
-        return _place(str(named), None), args.key
+        return ledger_place(str(named)), args.key
     # Only here: an auditor's start does not pay for compiling the configuration's schema.
     from counterfoil.config import find_config, load_config  # noqa: PLC0415
 
     config = load_config(find_config(args.config), os.environ)
-    ledger = _place(str(named), config) if named else config.ledger.place
+    ledger = ledger_place(str(named), config) if named else config.ledger.place
     return ledger, args.key or config.keys.directory / VERIFIER_KEY
 
 
