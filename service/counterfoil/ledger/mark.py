@@ -17,7 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin
+from counterfoil.core.checkpoint import (
+    Checkpoint,
+    InvalidNote,
+    VerifierKey,
+    log_origin,
+    note_origin,
+)
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.held import InvalidEvidence, read_note, split_notes
 from counterfoil.ledger.keys import replace_file
@@ -91,13 +97,18 @@ class Mark:
             return
         heads = {log_origin(self.line.name, tenant): head for tenant, head in self._heads()}
         try:
-            held = [read_note(note, self.line).checkpoint for note in split_notes(data)]
-        except InvalidEvidence as error:
+            notes = [note for note in split_notes(data) if not self._of_another(path, note)]
+            held = [read_note(note, self.line).checkpoint for note in notes]
+        except (InvalidEvidence, InvalidNote) as error:
             raise ConfigError(f"{path}: {error}") from error
         for checkpoint in held:
             # Of a name that a recovery has ended, the record of that recovery speaks.
             if checkpoint.origin.startswith(f"{self.line.name}/log/"):
                 self._hold_one(checkpoint, heads.get(checkpoint.origin))
+
+    def _of_another(self, path: Path, note: bytes) -> bool:
+        """Left there by a ledger that somebody ended on purpose, with its `receipt.pub`."""
+        return path.name == SIGNED and self.line.log(note_origin(note)) is None
 
     def _hold_one(self, signed: Checkpoint, head: Head | None) -> None:
         size = 0 if head is None else head.size

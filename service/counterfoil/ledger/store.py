@@ -77,29 +77,40 @@ class Store:
         signing = signing if isinstance(signing, Signing) else Signing(signing)
         self._path, self._key, self._reserve_bytes = path, signing.key, reserve_bytes
         self._now, self._monotonic = now, monotonic
+        self._handed_over = handed_over
         self._lock = _only_writer(path)
-        self._db = open_for_writing(path)
+        try:
+            self._open(base, signing)
+            self._mark = mark(self.rows, self.line)
+            self._begin(signing)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self, base: str, signing: Signing) -> None:
+        self._db = open_for_writing(self._path)
         with translated():
             self.prefix = _known_name(self._db, base, signing) or create(self._db, base)
             migrate(self._db)
-            _sync_directory(path.parent)
+            _sync_directory(self._path.parent)
             self._rest_on_the_disk()
             self.line = signing.of(self.prefix)
             self._logs = load_logs(self._db, self.line, signs=signing.signs)
             (last,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM entries").fetchone()
             self._data_version = self._read_data_version()
-        self._guard = FileGuard(path)
+        self._guard = FileGuard(self._path)
         self._seq: int = last
         self._trouble = ""
         self._uncopied = 0  # about how many bytes of the WAL are not in the main file
-        self._pruned_at = monotonic()
-        self._handed_over = handed_over
-        self._mark = mark(self.rows, self.line)
+        self._pruned_at = self._monotonic()
+
+    def _begin(self, signing: Signing) -> None:
+        """Hold the file to what was signed before, and carry out what was ordered."""
         if self._mark is not None and not signing.recovers:
             self._mark.check()
         if signing.endorsement is not None:
             self.hand_over(signing)
-        handed_over(self.line)
+        self._handed_over(self.line)
 
     @property
     def entries(self) -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.core.entry import leaf_bytes
 from counterfoil.errors import ConfigError, LedgerCorrupt
 from counterfoil.ledger.keys import known_key, load_receipt_key
 from counterfoil.ledger.signing import (
@@ -25,7 +24,8 @@ from counterfoil.ledger.signing import (
 from counterfoil.ledger.startup import load_logs
 from counterfoil.ledger.store import Store
 from counterfoil.ledger.verify import verify_ledger
-from ledgers import CLOCK, ORIGIN, new_id
+from ledgers import CLOCK, ORIGIN
+from plain_records import append
 
 START, OVERLAP = 1_800_000_000, 60
 
@@ -40,23 +40,6 @@ def opened(folder: Path, *, now: float = START) -> Store:
         monotonic=CLOCK.monotonic,
         handed_over=partial(carried_out, folder / "keys"),
     )
-
-
-def append(store: Store, tenant: str = "default") -> None:
-    leaf = leaf_bytes(
-        event="exported",
-        event_id=new_id("evt"),
-        time="2026-01-01T00:00:00.000000Z",
-        origin=f"{store.prefix}/log/{tenant}",
-        tenant=tenant,
-        subject_key=None,
-        decision_id=None,
-        plain={},
-        commitments={},
-        sealed={},
-    )
-    (answer,) = store.commit([["append", [[leaf, None, None]]]])
-    assert answer[0] == "ok", answer
 
 
 @pytest.fixture
