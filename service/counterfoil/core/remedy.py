@@ -139,11 +139,11 @@ def _title(roles: Sequence[str], *, new: bool) -> str:
 def _path(operation: Operation) -> tuple[str, ...] | None:
     """Where the rights to an operation stand below a tenant's access data."""
     target = operation.object
-    names = ("database", "schema", "kind")
     if operation.family == "database":
-        parts = [target.get(name) for name in names]
+        # what stands in no schema has its rights under the empty name
+        parts = [target.get("database"), target.get("schema", ""), target.get("kind")]
         texts = [part for part in parts if isinstance(part, str)]
-        whole = len(texts) == len(names)
+        whole = len(texts) == len(parts)
         return ("database", *texts, operation.verb) if whole else None
     name = target.get("name")
     if operation.family == "tool" and isinstance(name, str):

@@ -109,5 +109,9 @@ _in_force(false, effects) if effects != {"allow"}
 
 # METADATA
 # title: Rights
-# description: What each role says about a verb on a kind of object of a schema.
-_rights(tenant, object, verb) := data.data.access[tenant].database[object.database][object.schema][object.kind][verb]
+# description: |
+#   What each role says about a verb on a kind of object of a schema. What stands in none (a
+#   transaction, the database itself) has its rights under the empty name, which no schema can have.
+_rights(tenant, target, verb) := data.data.access[tenant].database[target.database][schema][target.kind][verb] if {
+	schema := object.get(target, "schema", "")
+}

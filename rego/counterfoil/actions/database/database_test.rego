@@ -34,6 +34,19 @@ test_not_allowed[name] if {
 	database.allow == set() with input as sample.of("database", [op])
 }
 
+transaction(verb) := {"family": "database", "verb": verb, "object": {"kind": "transaction", "database": "orders"}}
+
+# What stands in no schema has its rights under the empty name.
+test_a_transaction_is_allowed_where_data_says_so if {
+	access := {"default": {
+		"roles": data.data.access["default"].roles,
+		"database": {"orders": {"": {"transaction": {"begin": {"orders-developer": "allow"}}}}},
+	}}
+	asked := [transaction("begin"), transaction("rollback"), sample.table("create")]
+	database.allow == {0} with input as sample.of("database", asked) with data.data.access as access
+	database.allow == {2} with input as sample.of("database", asked)
+}
+
 strangers := {
 	"a person without the group": {"subject": object.union(sample.alice, {"groups": []})},
 	"a group in other letters": {"subject": object.union(sample.alice, {"groups": ["Developers"]})},

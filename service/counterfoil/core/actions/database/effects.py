@@ -105,6 +105,7 @@ class Batch:
     gone: set[Key] = field(default_factory=set)  # dropped or renamed: the name means nothing now
     altered: set[tuple[str, str]] = field(default_factory=set)  # the catalogue is late for these
     moved: bool = False  # whether any of the three holds anything
+    alone: bool = True  # whether the text holds one statement
     nodes: int = 0
     insertions: list[tuple[int, int, str]] = field(default_factory=list)  # start, end, text
 

@@ -19,6 +19,7 @@ from counterfoil.core.actions.database.statements import (
     maintenance,
     renames,
     tables,
+    transactions,
     views,
 )
 from counterfoil.core.actions.database.tree import Node, as_node, kind_of, word
@@ -94,6 +95,7 @@ STATEMENTS: Final[Mapping[str, Reading]] = {
     "ReindexStmt": maintenance.reindex,
     "VariableShowStmt": maintenance.show,
     "ConstraintsSetStmt": maintenance.set_constraints,
+    "TransactionStmt": transactions.transaction,
 }
 
 REFUSED: Final[Mapping[str, str]] = {
@@ -114,7 +116,6 @@ REFUSED: Final[Mapping[str, str]] = {
     "ExecuteStmt": "uncertain.sql_prepared",
     "VariableSetStmt": "uncertain.sql_session",
     "DiscardStmt": "uncertain.sql_session",
-    "TransactionStmt": "uncertain.sql_session",
     "GrantRoleStmt": "uncertain.sql_grant",
     "AlterDefaultPrivilegesStmt": "uncertain.sql_grant",
     "AlterOwnerStmt": "uncertain.sql_alter_form",
