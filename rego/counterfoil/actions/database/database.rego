@@ -8,6 +8,7 @@
 #   - input: schema.policy_input
 package counterfoil.actions.database
 
+import data.counterfoil.lib.bounds
 import data.counterfoil.lib.match
 import data.counterfoil.lib.result
 import data.counterfoil.lib.terms
@@ -39,6 +40,22 @@ deny contains result.reason(rego.metadata.rule(), {"operations": waiting}) if {
 	]
 	count(waiting) > 0
 	count({n | n := input.operations[_].details.statement}) > 1
+}
+
+# METADATA
+# title: The task as it was told does not go so far
+# description: Where data says which verbs a phrase of the prompt or the task leaves.
+# custom:
+#   code: database.beyond_task
+#   solution: Do what the task says and no more, or have the person word it anew.
+deny contains result.reason(rego.metadata.rule(), {"operations": [i], "phrase": phrase}) if {
+	some phrase, verbs in data.data.access[input.tenant].tasks
+	told := array.concat([text | text := input.context.prompt], [text | text := input.context.task])
+	some text in told
+	contains(lower(text), lower(phrase))
+	some i, operation in input.operations
+	operation.family == "database"
+	not verbs[operation.verb]
 }
 
 # METADATA
@@ -77,35 +94,14 @@ needs_approval[i] contains condition if {
 # description: |
 #   Where each pair of roles that covers the operation bounds the rows of its answer and the text
 #   does not, whoever runs it must. The widest pair counts, of its two bounds the lower one.
-obligations contains {"type": "max_rows", "rows": max(rows), "operations": [i]} if {
+obligations contains {"type": "max_rows", "rows": max(least), "operations": [i]} if {
 	some i, operation in input.operations
 	operation.family == "database"
-	bounds := [bound | some bound in _bounds(operation, i in allow)]
-	count(bounds) > 0
-	rows := [min(bound) | some bound in bounds]
-	count(rows) == count(bounds) # a pair without a bound has no lowest one
+	pairs := bounds.of(_rights(input.tenant, operation.object, operation.verb), operation, i in allow)
+	count(pairs) > 0
+	least := [min(rows) | some rows in pairs]
+	count(least) == count(pairs) # a pair without a bound has no lowest one
 }
-
-# METADATA
-# title: Bounds
-# description: Of each pair of roles that allows, or that asks people where none allows.
-_bounds(operation, allowed) := [bound |
-	rights := _rights(input.tenant, operation.object, operation.verb)
-	some role, right in rights
-	match.subject(role)
-	some ceiling, limit in rights
-	match.actor(ceiling)
-	effects := {terms.effect(right, operation), terms.effect(limit, operation)}
-	_in_force(allowed, effects)
-	bound := {rows | some one in [right, limit]; rows := terms.bound(one, operation)}
-]
-
-# METADATA
-# title: In force
-# description: What merely asks people says nothing where another pair allows.
-_in_force(true, {"allow"})
-
-_in_force(false, effects) if effects != {"allow"}
 
 # METADATA
 # title: Rights
