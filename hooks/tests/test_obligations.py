@@ -85,6 +85,20 @@ async def test_an_obligation_that_is_not_understood_runs_nothing(
     assert "NOT RUN" in text
 
 
+async def test_an_unknown_obligation_beside_one_that_is_met_runs_nothing(
+    sim: Simulator, token: Token
+) -> None:
+    # XACML: an allow holds only if every obligation is understood; the known one is no licence
+    for obligations in ([*ROWS, {"type": "wear_a_hat"}], [{"type": "wear_a_hat"}, *ROWS]):
+        bound(sim, obligations)
+        ran, text, is_error = await asked(sim, token, [1], honours=["read"])
+        assert (ran, is_error) == ([], True)
+        assert "an obligation that this hook does not know" in text
+    bound(sim, [*ROWS, *ROWS])  # control
+    ran, _, is_error = await asked(sim, token, [1], honours=["read"])
+    assert (ran, is_error) == ([("t", 2)], False)
+
+
 async def test_the_model_reads_which_of_its_words_were_refused(
     sim: Simulator, token: Token
 ) -> None:
