@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgpack  # type: ignore[import-untyped]  # has no annotations; wrapped here only
@@ -83,7 +84,7 @@ def unpack_catalogue(message: Packed) -> Snapshot | None:
     return Snapshot(digest=digest, taken_at=taken_at, body=body)
 
 
-def part(value: Packed) -> bytes:
+def part(value: Packed | JsonObject) -> bytes:
     """Encode one item, so that an item that cannot be sent spoils no group.
 
     Raises:
@@ -133,13 +134,18 @@ class Frames:
             yield _decode(body) if body else []
 
 
-def _decode(body: bytes) -> Packed:
+def _decoded(body: bytes) -> object:
     try:
-        message = msgpack.unpackb(
+        value: object = msgpack.unpackb(
             body, ext_hook=_restore, unicode_errors="surrogatepass", strict_map_key=True
         )
     except (ValueError, msgpack.UnpackException, RecursionError) as error:
         raise WireError("not a message") from error
+    return value
+
+
+def _decode(body: bytes) -> Packed:
+    message = _decoded(body)
     if not isinstance(message, list):
         raise WireError("not a list")
     return message
@@ -179,7 +185,7 @@ def pack_interpretation(command: Command, reading: Interpretation) -> Packed:
     packed_execute: Packed | None = None
     if execute is not None:
         same = execute.arguments is command.arguments
-        packed_execute = [None if same else execute.arguments, execute.session]
+        packed_execute = [None if same else execute.arguments, _packed_session(execute.session)]
     return [
         [
             [item.family, item.verb, item.object, item.columns, item.span, item.details]
@@ -191,6 +197,28 @@ def pack_interpretation(command: Command, reading: Interpretation) -> Packed:
         packed_execute,
         reading.catalogue,
     ]
+
+
+_last_session: tuple[JsonValue, bytes | None] = (None, None)
+
+
+def _packed_session(session: JsonObject | None) -> bytes | None:
+    """What an interpreter pins is the same object each time: it is encoded once, in a row."""
+    global _last_session  # noqa: PLW0603 -- one place for the one thing that never changes
+    if session is None or session is _last_session[0]:
+        return None if session is None else _last_session[1]
+    packed = part(session)
+    _last_session = (session, packed)
+    return packed
+
+
+@lru_cache(maxsize=16)
+def _session(packed: bytes) -> JsonObject:
+    """The session of its encoding, decoded once."""
+    session = _decoded(packed)
+    if not isinstance(session, dict):
+        raise WireError("not a session")
+    return session
 
 
 def unpack_interpretation(command: Command, packed: Packed) -> Interpretation:
@@ -229,8 +257,8 @@ def _uncertainty(code: str, span: tuple[int, int] | None, detail: str) -> Uncert
     return Uncertainty(code=code, span=None if span is None else (span[0], span[1]), detail=detail)
 
 
-def _execute(command: Command, arguments: JsonObject | None, session: JsonValue) -> Execute:
+def _execute(command: Command, arguments: JsonObject | None, session: bytes | None) -> Execute:
     return Execute(
         arguments=command.arguments if arguments is None else arguments,
-        session=session if isinstance(session, dict) else None,
+        session=None if session is None else _session(session),
     )

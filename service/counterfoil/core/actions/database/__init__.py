@@ -54,8 +54,8 @@ def interpret(command: Command, limits: Limits) -> Interpretation:
 
 
 # Jobs repeat: a text that was read in this database under this catalogue means the same
-# again. What is kept is never changed.
-@lru_cache(maxsize=256)
+# again. What is kept is never changed. Few are kept: new texts pay for each that is let go.
+@lru_cache(maxsize=32)
 def _understood(
     text: str, database: str, limits: Limits, catalogue: Catalogue | None
 ) -> tuple[Sequence[Effect], str]:

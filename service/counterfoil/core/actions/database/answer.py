@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from counterfoil.core.actions.database.effects import OWNER, Effect
@@ -142,6 +143,11 @@ def _rank(key: Key) -> int:
     return _RANKS.get(kind, 2)
 
 
+@lru_cache(maxsize=1024)
+def _identifier(path: tuple[str, ...]) -> str:
+    return ".".join(map(quoted, path))
+
+
 def _permission(
     location: str, key: Key, right: _Right, *, ambient: bool = False
 ) -> dict[str, JsonValue]:
@@ -150,7 +156,7 @@ def _permission(
         "type": "postgresql",
         "locations": [location],
         "object": kind,
-        "identifier": ".".join(map(quoted, path)),
+        "identifier": _identifier(path),
         "actions": [action],
     }
     if right.columns:

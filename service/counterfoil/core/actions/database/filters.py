@@ -20,15 +20,17 @@ def note_rows(use: Use, condition: JsonValue, level: Level, known: Relation | No
     if condition is None and len(level.sources) == 1:
         use.note(rows="all")
         return
-    use.note(rows="some")
     pinned = set() if condition is None else set(_pinned(as_node(condition), level))
     if not pinned:
+        use.note(rows="some")
         return
-    use.note(equal=sorted(pinned))
-    if known is not None:
-        keys = [known.key, *known.unique.values()]
-        if any(key and pinned.issuperset(key) for key in keys):
-            use.note(key=True)
+    whole = known is not None and any(
+        key and pinned.issuperset(key) for key in (known.key, *known.unique.values())
+    )
+    if whole:
+        use.note(rows="some", equal=sorted(pinned), key=True)
+    else:
+        use.note(rows="some", equal=sorted(pinned))
 
 
 def _pinned(condition: Node, level: Level) -> Iterator[str]:

@@ -11,13 +11,19 @@ Checks, in this order, because each guards the next:
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import NamedTuple
 
+import orjson
 import pgparse
 
 from counterfoil.core.actions.contract import Limits, Unreadable, check_size
 from counterfoil.core.actions.database.lists import KEYWORDS
 from counterfoil.core.actions.database.tree import Node, as_node, kind_of
+
+# pgparse reads the tree that libpg_query writes with whatever stands here: the standard library's
+# reader takes longer than the grammar itself (docs/adr/0055-reading-costs-less.md).
+pgparse.json = SimpleNamespace(loads=orjson.loads)
 
 _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 MAX_COMMENT_MARKS = 64  # 8,192 nested `/*` take the parser 54 ms, 64 no time at all
@@ -58,7 +64,10 @@ def parse_all(text: str, limits: Limits) -> list[Statement]:
         raise Unreadable(
             "uncertain.sql_syntax", refusal.message, _around(text, refusal.position - 1)
         ) from refusal
-    except ValueError as refusal:  # the tree is not JSON: a name cut inside a character
+    except ValueError as refusal:
+        if str(refusal).startswith("depth limit"):  # orjson ends at 1,024 levels
+            raise Unreadable("uncertain.too_deep") from refusal
+        # the tree is not JSON: a name cut inside a character
         raise Unreadable("uncertain.sql_syntax", "the parse tree cannot be read") from refusal
     if not statements:
         raise Unreadable("uncertain.sql_empty")
