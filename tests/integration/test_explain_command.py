@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -147,6 +148,18 @@ def test_a_command_cannot_repaint_the_terminal(explain: Explain) -> None:
     sql = "SELECT '\x1b[2J' FROM public.invoices"
     _, out = explain("--arguments", json.dumps({"database": "orders", "sql": sql}))
     assert "\x1b" not in out
+
+
+def test_colours_are_for_terminals_alone(explain: Explain, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--arguments", json.dumps({"database": "orders", "sql": CREATE}))
+    _, plain = explain(*arguments)
+    assert "\x1b" not in plain
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    _, coloured = explain(*arguments)
+    assert "\x1b[32mallow\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    _, as_data = explain("--json", *arguments)
+    assert "\x1b" not in as_data
 
 
 def test_the_command_may_come_from_a_file_or_from_stdin(explain: Explain, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from approval_story import CREATE, Desk, approval_bundle, approving_service, fresh
 from counterfoil.cli import main
+from exchange import opened
 from main_path import leaves
 from service import prompt_digest
 
@@ -81,6 +82,7 @@ def test_another_policy_today_is_told_and_changes_no_record(desk: Desk, stricter
     assert (today["same"], today["same_policy"], today["effect"]) == (False, False, "deny")
     _, text = stricter(decision["decision_id"])
     assert "TODAY IT WOULD BE DECIDED OTHERWISE" in text
+    assert "\x1b" not in text  # no terminal, no colour
     assert text.index("rbac.granted") < text.index("OTHERWISE") < text.index("default_deny")
 
 
@@ -121,6 +123,22 @@ def test_the_prompt_that_was_judged_is_judged_again(
     monkeypatch.setenv("COUNTERFOIL_POLICY__BUNDLE", str(bundle))
     today = answered(explain, decision["decision_id"])["today"]
     assert [reason["code"] for reason in today["reasons"]] == ["test.words"]
+
+
+def test_the_prompt_that_opened_the_run_is_judged_again(
+    desk: Desk, explain: Explain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = approval_bundle(tmp_path)
+    file = bundle / "data/access/default/data.json"
+    access = json.loads(file.read_text("utf-8"))
+    access["tasks"] = {"change nothing": {}}
+    file.write_text(json.dumps(access), "utf-8")
+    for words, effect in (("Look, and change nothing", "deny"), ("Look", "allow")):
+        token = opened(desk.service, prompt=words)["access_token"]
+        decision = desk.ask(token, READ, prompt=None)
+        assert decision["effect"] == "allow"
+        monkeypatch.setenv("COUNTERFOIL_POLICY__BUNDLE", str(bundle))
+        assert answered(explain, decision["decision_id"])["today"]["effect"] == effect
 
 
 def test_explaining_a_decision_records_nothing(desk: Desk, explain: Explain) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from counterfoil.cli import explain_why
 from counterfoil.core.remedy import Setting, with_settings
 from counterfoil.resources import packaged
 from explaining import Answers, explained
@@ -207,3 +208,40 @@ def test_a_limit_is_met_by_the_command_and_never_lifted(
     assert limited[sql]["effect"] == "deny"
     assert commands(limited[sql]) == instead
     assert [item for item in limited[sql]["instead"] if item["change"] == "policy"] == []
+
+
+def test_what_was_stepped_back_out_of_decided_nothing() -> None:
+    # A role that allows, and that nobody here holds, comes first: OPA tries it and goes back.
+    access = development()
+    access["roles"]["a-stranger"] = {"groups": {"guests": True}, "agents": {}}
+    rights = access["database"]["orders"]["public"]["table"]["select"]
+    named = {"effect": "allow", "names": {"invoices": True}}
+    access["database"]["orders"]["public"]["table"]["select"] = {"a-stranger": named, **rights}
+    (rule,) = answers((READ,), access=access)[READ]["decided"]
+    assert {item["path"] for item in rule["data"]} == {
+        DEVELOPER % "select",
+        f"{ROLE}.groups.developers",
+        f'{ROLE}.agents["urn:counterfoil:development"].coder',
+    }
+
+
+def test_a_change_that_reaches_further_than_what_was_asked_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    further = "SELECT note FROM public.users"
+    for wrong, shown in ((further, []), (READ, [READ])):  # the second is the control
+        fault = [("a fault of the writer, put in on purpose", wrong)]
+        monkeypatch.setattr(explain_why, "without_statements", lambda *_, made=fault: made)
+        said = answers((BOTH, further))
+        assert said[further]["effect"] == "allow"  # policy would let it through
+        assert commands(said[BOTH]) == shown
+
+
+def test_where_no_time_is_left_it_says_what_was_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain_why, "SECONDS", -1.0)
+    hurried = answers((DELETE,))[DELETE]
+    assert (hurried["effect"], hurried["instead"], hurried["untried"]) == ("deny", [], 3)
+    monkeypatch.undo()
+    patient = answers((DELETE,))[DELETE]  # control
+    assert [item["change"] for item in patient["instead"]] == ["policy"]
+    assert "untried" not in patient

@@ -31,6 +31,7 @@ def because_json(why: Why) -> JsonObject:
         **about,
         "decided": [_decided(item, why.data) for item in (*why.evidence.held, *missed(why))],
         "instead": [_change(item) for item in why.changes],
+        **({"untried": why.untried} if why.untried else {}),
     }
 
 
@@ -59,6 +60,8 @@ def because_lines(why: Why) -> Iterator[str]:
         where = f"{item.stopped.title} ({_where(item.stopped)})"
         yield f"  {_whose(item.operation)}not covered: stopped at {where}"
         yield from (f"    {shown(_looked(path, why.data))}" for path in item.data)
+    if why.untried:
+        yield f"  {why.untried} changes of data were not tried: no time was left"
     if why.changes:
         yield ""
         yield "would be allowed instead (each was tried), smallest first"

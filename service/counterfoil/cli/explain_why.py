@@ -53,6 +53,7 @@ class Why:
     data: JsonObject
     catalogue: str | None = None
     changes: tuple[Change, ...] = ()
+    untried: int = 0  # changes of data for which no time was left
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,14 @@ class Asking:
         until = time.monotonic() + SECONDS
         evidence = self.copy.evidence(item.asked)
         changes: list[Change] = []
+        untried = 0
         if item.decision.effect is not Effect.ALLOW:
             changes += self._approved(item)
             changes += sorted(self._commands(item, evidence), key=lambda change: change.size)
             if item.decision.effect is Effect.DENY:
-                changes += islice(self._policies(item, evidence, until), 1)
-        return Why(evidence, self.copy.data, self.catalogue_state(item), tuple(changes))
+                found, untried = self._policy(item, evidence, until)
+                changes += found
+        return Why(evidence, self.copy.data, self.catalogue_state(item), tuple(changes), untried)
 
     def _approved(self, item: Explained) -> Iterator[Change]:
         terms = item.decision.approval
@@ -146,19 +149,24 @@ class Asking:
         except CounterfoilError:  # what cannot be judged is not suggested
             return [None for _ in requests]
 
-    def _policies(self, item: Explained, evidence: Evidence, until: float) -> Iterator[Change]:
+    def _policy(
+        self, item: Explained, evidence: Evidence, until: float
+    ) -> tuple[list[Change], int]:
+        """The first change of data that is allowed, if any, and how many were left untried."""
         operations = item.case.reading.operations
         uncovered = _uncovered(operations, evidence)
         if any(held.name == "deny" for held in evidence.held) or not uncovered:
-            return
+            return [], 0
         changes = policy_changes(operations, uncovered, self.caller, self.copy.data)
-        for change in islice(changes, _MAX_POLICIES):
+        supposed = list(islice(changes, _MAX_POLICIES))
+        for i, change in enumerate(supposed):
             if time.monotonic() > until:
-                return
+                return [], len(supposed) - i
             answer = self.copy.supposing(change.settings, item.asked)
             decision = self.flow.judged(item.case, answer, self.caller, known={TRIED})
             if decision.effect is Effect.ALLOW:
-                yield change
+                return [change], 0
+        return [], 0
 
 
 def _uncovered(operations: Sequence[Operation], evidence: Evidence) -> list[int]:
