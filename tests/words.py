@@ -52,3 +52,30 @@ def git_call(command: str | Sequence[str], resource: Resource = API) -> Interpre
 
 def run_code(code: str, language: str = "python") -> Interpretation:
     return read("code", "run_code", {"language": language, "code": code}, command="code")
+
+
+ACCOUNT = Resource(
+    type="aws_sts",
+    id="shop",
+    location="arn:aws:account:eu-central-1:123456789012:account",
+    issuer="aws-shop",
+)
+WORKSPACE = Resource(type="terraform", id="infra", location="https://tf.example.com/infra")
+
+
+def aws_call(service: str, operation: str, **parameters: Any) -> Interpretation:
+    arguments = {
+        "account": "shop",
+        "service": service,
+        "operation": operation,
+        "parameters": parameters,
+    }
+    return read("cloud", "aws_call", arguments, command="operation", resource=ACCOUNT)
+
+
+def aws_line(words: Sequence[str], resource: Resource = ACCOUNT) -> Interpretation:
+    return read("cloud", "aws", {"command": list(words)}, command="command", resource=resource)
+
+
+def terraform_plan(plan: str, resource: Resource = WORKSPACE) -> Interpretation:
+    return read("cloud", "terraform_apply", {"plan": plan}, command="plan", resource=resource)

@@ -1,8 +1,8 @@
 """What an allow may ask of whoever runs the action, and who can keep it.
 
 An allow holds only if its obligations are kept (XACML 3.0 §7.18): one that nobody here keeps is
-a refusal, never a warning. `max_rows` and `no_symlinks` a tool may keep that `Guard(honours=…)`
-names; a sandbox only an executor is, by its class.
+a refusal, never a warning. All but the sandbox a tool may keep that `Guard(honours=…)` names;
+a sandbox only an executor is, by its class.
 """
 
 from __future__ import annotations
@@ -20,8 +20,16 @@ NO_SYMLINKS = "no_symlinks"
 """Open beneath the root without following a link: `open_beneath` does."""
 SANDBOX = "sandbox"
 """Run code where it reaches neither this process nor its machine."""
-KNOWN = frozenset({MAX_ROWS, NO_SYMLINKS, SANDBOX})
-BY_TOOLS = frozenset({MAX_ROWS, NO_SYMLINKS})
+PLAN_DIGEST = "plan_digest"
+"""Apply the saved plan whose JSON has this digest, never the configuration."""
+MEMBERS = {
+    MAX_ROWS: frozenset({"type", "rows"}),
+    NO_SYMLINKS: frozenset({"type"}),
+    SANDBOX: frozenset({"type"}),
+    PLAN_DIGEST: frozenset({"type", "sha256"}),
+}
+"""The obligations that this hook knows, with all of their members but `operations`."""
+BY_TOOLS = frozenset({MAX_ROWS, NO_SYMLINKS, PLAN_DIGEST})
 
 _DOCKER = frozenset({"DockerCommandLineCodeExecutor"})
 _REMOTE = frozenset({"ACADynamicSessionsCodeExecutor"})

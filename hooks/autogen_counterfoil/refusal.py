@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autogen_counterfoil.errors import Again, HookError, NoDecisionError
-from autogen_counterfoil.obligations import NO_SYMLINKS, SANDBOX
+from autogen_counterfoil.obligations import NO_SYMLINKS, PLAN_DIGEST, SANDBOX
 from autogen_counterfoil.wire import Reason
 
 MAX_TEXT = 4000
@@ -88,6 +88,10 @@ _UNKEPT = {
     NO_SYMLINKS: (
         "It is allowed for a tool that follows no link, and this one does not say so",
         "Use autogen_counterfoil.file_tools; or open by Root.open and name it in Guard(honours=…).",
+    ),
+    PLAN_DIGEST: (
+        "It is allowed for exactly the plan that was judged, and this tool does not say so",
+        "The tool's author compares the plan file, and names the tool in Guard(honours=…).",
     ),
     SANDBOX: (
         "It is allowed in a sandbox, and this executor is none",

@@ -14,7 +14,7 @@ from typing import cast
 
 from autogen_counterfoil.canonical import JsonObject, JsonValue, canonical, parsed
 from autogen_counterfoil.errors import AnswerNotTrustedError
-from autogen_counterfoil.obligations import KNOWN, MAX_ROWS
+from autogen_counterfoil.obligations import MAX_ROWS, MEMBERS
 
 MAX_CONTEXT_TEXT = 65_536  # characters, `schemas/authorization_request.json`
 MAX_NAME = 256
@@ -188,8 +188,7 @@ def _obligations(value: JsonObject) -> frozenset[str]:
     kinds: set[str] = set()
     for item in _objects(value, "obligations"):
         kind = item.get("type")
-        members = {"type", "rows"} if kind == MAX_ROWS else {"type"}
-        if kind not in KNOWN or item.keys() - {"operations"} != members:
+        if item.keys() - {"operations"} != MEMBERS.get(str(kind)):
             # XACML: an allow whose obligations the enforcement point does not know is none
             raise AnswerNotTrustedError("it carries an obligation that this hook does not know")
         kinds.add(str(kind))

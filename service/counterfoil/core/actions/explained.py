@@ -77,4 +77,38 @@ PROGRAMS: Final[Mapping[str, Explanation]] = {
         "Say the language, such as python; lines of a shell go to the shell tool.",
     ),
     "code_text": _E("The code holds half of a character", "Send it as valid Unicode."),
+    "cloud_account": _E(
+        "It is not sure which account and region are meant",
+        "Use a tool of one registered account, in its own region.",
+    ),
+    "cloud_call": _E(
+        "This call is not read",
+        "docs/actions/cloud.md lists the calls that are; ask the operator for another.",
+    ),
+    "cloud_member": _E(
+        "A member of the call is not known to be harmless, is missing, or has another type",
+        "Leave it out, or correct it; what names a role, a key or a file is not read.",
+    ),
+    "cloud_name": _E(
+        "A name may mean more than one resource, or one elsewhere",
+        "Name one resource of the registered account, without patterns, by its id or whole ARN.",
+    ),
+    "plan_json": _E(
+        "This is no complete plan of Terraform in JSON",
+        "Send what `terraform show -json PLANFILE` writes, format_version 1.x, unchanged.",
+    ),
+    "plan_empty": _E("The plan changes nothing", "There is nothing to apply."),
+    "plan_action": _E("The plan does something that is not read", "Plan it without it."),
+    "plan_resource": _E(
+        "A type of resource, or its provider, is not read",
+        "docs/actions/cloud.md lists the types that are; plan the others apart.",
+    ),
+    "plan_unknown": _E(
+        "A value that limits what is made is known only once it is applied",
+        "Write it in the configuration, or apply what it depends on first.",
+    ),
+    "plan_code": _E(
+        "Applying the plan runs code",
+        "Leave out provisioners, external data, foreign providers and fetched modules.",
+    ),
 }

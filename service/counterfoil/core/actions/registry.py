@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from counterfoil.core.actions import code, database, filesystem, git, handoff, kubernetes
+from counterfoil.core.actions import cloud, code, database, filesystem, git, handoff, kubernetes
 from counterfoil.core.actions.contract import Families
 from counterfoil.core.actions.oci import interpret as read_image
 
 FAMILIES: Final[Families] = {
+    "cloud": cloud.interpret,
     "code": code.interpret,
     "database": database.interpret,
     "filesystem": filesystem.interpret,
