@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from counterfoil.core.model import Command, Resource
+from counterfoil.core.model import Command, JsonObject, JsonValue, Resource
 from counterfoil.reading.pool import ReaderPool
 
 _RESOURCES: Final = {
@@ -31,6 +31,17 @@ _TEXTS: Final = (
     ("mysql", "SELECT id, total FROM invoices WHERE id = {}"),
     ("sqlite", "SELECT id, total FROM invoices WHERE id = {}"),
 )
+_OTHERS: Final[tuple[tuple[str, str, str, JsonValue, Resource | None], ...]] = (
+    ("git", "run_git", "command", ["git", "push", "origin", "HEAD:refs/heads/topic"], Resource(
+        type="git", id="api", location="https://git.example.com/acme/api.git")),
+    ("filesystem", "read_file", "path", "src/shop/cart.py", Resource(
+        type="filesystem", id="shop", location="file:/srv/data/shop")),
+    ("code", "run_code", "code", "import json\nprint(json.dumps({'id': 7}))\n", None),
+    ("cloud", "aws", "command",
+     ["aws", "s3api", "head-object", "--bucket", "carts", "--key", "in/7.json"], Resource(
+         type="aws_sts", id="shop", location="arn:aws:account:eu-central-1:123456789012:account")),
+)  # fmt: skip
+"""Family, tool, its argument, what it says, and the registered resource."""
 
 
 def table(count: int = 2000) -> list[str]:
@@ -42,6 +53,17 @@ def table(count: int = 2000) -> list[str]:
             worker, child = _measured(pool, [_command(kind, text.format(i)) for i in range(count)])
             name = f"{kind} {text.split()[0]}"
             lines.append(f"{name:24}  {worker:6.0f}  {child:5.0f}  {worker + child:4.0f}")
+        for family, tool, argument, value, resource in _OTHERS:
+            more: JsonObject = {"language": "python"} if family == "code" else {}
+            command = Command(
+                family=family,
+                tool=tool,
+                arguments={argument: value, **more},
+                command_argument=argument,
+                resource=resource,
+            )
+            worker, child = _measured(pool, [command] * count)
+            lines.append(f"{family:24}  {worker:6.0f}  {child:5.0f}  {worker + child:4.0f}")
         return lines
     finally:
         pool.close()

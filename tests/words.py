@@ -14,8 +14,8 @@ from counterfoil.core.model import Command, Interpretation, Resource
 API = Resource(
     type="git", id="api", location="https://git.example.com/acme/api.git", issuer="git-api"
 )
-SHOP = Resource(type="filesystem", id="shop", location="file:///srv/data/shop")
-SHOP2 = Resource(type="filesystem", id="shop2", location="file:///srv/data/shop2")
+SHOP = Resource(type="filesystem", id="shop", location="file:/srv/data/shop")
+SHOP2 = Resource(type="filesystem", id="shop2", location="file:/srv/data/shop2")
 ROOT = root_of(SHOP)
 AROUND = Around(resources=(API, SHOP, SHOP2), roots=(ROOT, root_of(SHOP2)), cwd=Place(root=ROOT))
 

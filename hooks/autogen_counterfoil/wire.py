@@ -188,7 +188,7 @@ def _obligations(value: JsonObject) -> frozenset[str]:
     kinds: set[str] = set()
     for item in _objects(value, "obligations"):
         kind = item.get("type")
-        if item.keys() - {"operations"} != MEMBERS.get(str(kind)):
+        if frozenset(item.keys() - {"operations"}) != MEMBERS.get(str(kind)):
             # XACML: an allow whose obligations the enforcement point does not know is none
             raise AnswerNotTrustedError("it carries an obligation that this hook does not know")
         kinds.add(str(kind))

@@ -71,7 +71,7 @@ class Bench:
 
     def around(self) -> Around:
         root = root_of(
-            Resource(type="filesystem", id="work", location=f"file://{self.folder.as_posix()}")
+            Resource(type="filesystem", id="work", location=f"file:{self.folder.as_posix()}")
         )
         return Around(resources=(API,), roots=(root,), cwd=Place(root=root, parts=("work",)))
 

@@ -128,7 +128,7 @@ def test_own_entry_replaces_the_development_one_of_its_name(tmp_path: Path) -> N
     )
     resources = load_config(path, {}, dev=True).resources
     assert resources["orders"].location == "postgresql://127.0.0.1:6/o"
-    assert set(resources) == {"orders", "more", "main", "images", "coder", "reviewer"}
+    assert set(resources) == {"orders", "more", "main", "images", "coder", "reviewer", "workspace"}
 
 
 @pytest.mark.parametrize("name", ["LISTEN", "METRICS_LISTEN"])

@@ -165,7 +165,7 @@ def test_permission_nobody_issues_becomes_a_deny() -> None:
 
 FILE: dict[str, Any] = {
     "type": "filesystem",
-    "locations": ["file:///srv/shop"],
+    "locations": ["file:/srv/shop"],
     "identifier": "a.txt",
     "actions": ["read"],
     "operations": [0],
@@ -173,7 +173,7 @@ FILE: dict[str, Any] = {
 
 
 def test_what_the_hook_holds_to_has_no_grant_and_hides_no_other_permission() -> None:
-    root = Resource(type="filesystem", id="shop", location="file:///srv/shop", issuer="nobody")
+    root = Resource(type="filesystem", id="shop", location="file:/srv/shop", issuer="nobody")
     for resource in (root, replace(root, issuer=None), None):
         answer, grant = _issue(decision=replace(ALLOW, permissions=(FILE,)), resource=resource)
         assert (answer.effect, answer.permissions, grant) == (Effect.ALLOW, (FILE,), None)

@@ -23,7 +23,7 @@ MAX_PATH_BYTES: Final = 4_096
 MAX_COMPONENT_BYTES: Final = 255
 _KERNEL: Final = frozenset({"proc", "sys", "dev", "run"})
 """Trees in which a name is a door to another process or a device."""
-_LOCATION: Final = re.compile(r"file://(?P<path>(?:/[A-Za-z0-9._@+=-]+)+)", re.ASCII)
+_LOCATION: Final = re.compile(r"file:(?P<path>(?:/[A-Za-z0-9._@+=-]+)+)", re.ASCII)
 _DRIVE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _FORBIDDEN: Final = frozenset('\\:*?<>|"$')
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import botocore.session
+import botocore.session  # type: ignore[import-untyped]  # has no annotations
 import pytest
 from botocore import xform_name
 
