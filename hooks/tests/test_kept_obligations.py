@@ -10,6 +10,7 @@ import pytest
 from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock
 from autogen_core.tools import FunctionTool
+from autogen_ext.code_executors.docker import DockerCommandLineCodeExecutor
 from autogen_ext.code_executors.local import LocalCommandLineCodeExecutor
 
 from autogen_counterfoil import Guard, GuardedCodeExecutor, file_tools, protect, run
@@ -169,3 +170,22 @@ async def test_all_of_the_tools_work_beneath_their_root(tmp_path: Path) -> None:
 def test_an_executor_of_an_unknown_kind_keeps_nothing(tmp_path: Path) -> None:
     assert kept_by(LocalCommandLineCodeExecutor(work_dir=tmp_path), []) == frozenset()
     assert kept_by(Sandbox(work_dir=tmp_path), [Sandbox]) == {"sandbox"}  # control
+
+
+def test_autogens_docker_executor_is_a_sandbox_while_nothing_of_the_host_is_open(
+    tmp_path: Path,
+) -> None:
+    def kept(kind: type[DockerCommandLineCodeExecutor], **options: Any) -> frozenset[str]:
+        return kept_by(kind(work_dir=tmp_path, **options), [])
+
+    class Own(DockerCommandLineCodeExecutor):
+        """A subclass may run code in a method of its own."""
+
+    socket = {"/var/run/docker.sock": {"bind": "/var/run/docker.sock", "mode": "rw"}}
+    assert kept(DockerCommandLineCodeExecutor, extra_volumes=socket) == frozenset()
+    assert kept(DockerCommandLineCodeExecutor, extra_hosts={"h": "host-gateway"}) == frozenset()
+    assert kept(Own) == frozenset()
+    assert kept(DockerCommandLineCodeExecutor) == {"sandbox"}  # control
+    unread = DockerCommandLineCodeExecutor(work_dir=tmp_path)
+    del unread._extra_hosts
+    assert kept_by(unread, []) == frozenset()
