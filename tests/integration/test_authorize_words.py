@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from counterfoil.cli import main
 from counterfoil.resources import packaged
 from main_path import ask, assert_allowed, assert_denied
 from service import PROMPT, Service, running_service
@@ -248,3 +249,35 @@ def test_what_is_asked_for_has_the_published_shape(words_service: Service) -> No
         schema = json.loads((folder / f"permission_{permission['type']}.json").read_text("utf-8"))
         jsonschema.Draft202012Validator(schema).validate(permission)
     assert seen == {"git", "filesystem", "code", "aws_sts"}
+
+
+SAID = {
+    "run_git": ({"command": "git push origin main"},
+                "update ref refs/heads/main of api (git.example.com/acme/api.git)",
+                "needs update on ref refs/heads/main"),
+    "run_code": ({"language": "python", "code": "1"}, "run code in python, sha256:6b86b273",
+                 "needs run on code sha256:6b86b273"),
+    "aws_call": ({"service": "s3", "operation": "ListBuckets", "parameters": {}},
+                 "s3:ListAllMyBuckets aws * in shop-aws", "needs s3:ListAllMyBuckets on aws_sts *"),
+}  # fmt: skip
+
+
+def test_explain_speaks_of_each(
+    words_service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = words_service.folder
+    monkeypatch.chdir(folder)
+    (folder / "said.toml").write_text(
+        (folder / "counterfoil.toml").read_text("utf-8")
+        + '\n[[action]]\ntool = "run_code"\nfamily = "code"\ncommand = "{code}"\nresource = ""\n'
+        'enforcement = "enforce"\n[action.arguments]\ntype = "object"\n'
+        'additionalProperties = false\nrequired = ["code", "language"]\n'
+        '[action.arguments.properties]\ncode = {type = "string"}\nlanguage = {type = "string"}\n',
+        "utf-8",
+    )
+    for tool, (arguments, done, needed) in SAID.items():
+        main(["explain", "--tool", tool, "--arguments", json.dumps(arguments),
+              "--config", "said.toml"])  # fmt: skip
+        said = capsys.readouterr().out
+        assert done in said
+        assert needed in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from string import Formatter
 from typing import Final
 
 from counterfoil.cli.explain_because import because_lines
@@ -86,10 +87,31 @@ def _painted(text: str, spans: Sequence[Span], paint: _Paint, code: str) -> str:
     return "".join(pieces)
 
 
+_NAMES: Final = {
+    "aws": "{arn} in {account}",
+    "code": "in {language}, {digest}",
+    "directory": "{path} beneath {root}",
+    "file": "{path} beneath {root}",
+    "ref": "{ref} of {repository} ({host}{path})",
+    "repository": "{repository} ({host}{path})",
+    "terraform": "{resource_type} {name} in {workspace}",
+    "worktree": "{path} beneath {root}",
+}
+"""How a kind of object is named that has no parts for dots."""
+
+
+def _named(kind: str, target: dict[str, JsonValue]) -> str:
+    """Its name. Where the form would leave a member out, or lacks one, all members are shown."""
+    form = _NAMES.get(kind, "")
+    if {field for _, field, _, _ in Formatter().parse(form)} - {None} == target.keys():
+        return form.format_map(target)
+    return ".".join(str(part) for part in target.values())
+
+
 def _operation(item: dict[str, JsonValue]) -> str:
     target = members(item["object"])
     kind = target.pop("kind", "object")
-    name = ".".join(str(part) for part in target.values())
+    name = _named(str(kind), target)
     columns = items(item.get("columns"))
     listed = f" ({', '.join(map(str, columns))})" if columns else ""
     details = members(item.get("details"))
