@@ -172,6 +172,12 @@ def test_an_executor_of_an_unknown_kind_keeps_nothing(tmp_path: Path) -> None:
     assert kept_by(Sandbox(work_dir=tmp_path), [Sandbox]) == {"sandbox"}  # control
 
 
+def test_a_class_of_autogens_name_is_not_autogens(tmp_path: Path) -> None:
+    named = type("ACADynamicSessionsCodeExecutor", (LocalCommandLineCodeExecutor,), {})
+    assert kept_by(named(work_dir=tmp_path), []) == frozenset()
+    assert kept_by(named(work_dir=tmp_path), [named]) == {"sandbox"}  # control
+
+
 def test_autogens_docker_executor_is_a_sandbox_while_nothing_of_the_host_is_open(
     tmp_path: Path,
 ) -> None:

@@ -99,7 +99,7 @@ def words_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]
         folder / "rego", {"data/access/default/data.json": json.dumps({**data, **RIGHTS})}
     )
     (folder / "counterfoil.toml").write_text(CONFIG, "utf-8")
-    with running_service(folder) as service:
+    with running_service(folder, policy__timeout_ms=5000) as service:
         yield service
 
 

@@ -91,7 +91,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         "git tag -a -m t v1", f"git clone -q --bare . {made.bare}", "git remote add origin " + URL,
         "git notes --ref n add -m n", "git commit -q --allow-empty -m two",
         "git tag -a -m b both", "git checkout -q both", "git commit -q --allow-empty -m three",
-        "git checkout -q topic", "git commit -q --allow-empty -m four", "git checkout -q main",
+        "git checkout -q topic", "git commit -q --allow-empty -m four", f"git push -q {made.bare} topic:ahead",
+        "git checkout -q main",
     ):  # fmt: skip
         made.run(line.split(), check=True)
     return made
@@ -184,6 +185,33 @@ def test_a_hook_of_the_repository_does_not_run(bench: Bench) -> None:
     finally:
         hook.unlink()
         mark.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("hook", "line"),
+    [
+        ("post-merge", f"git pull --no-rebase {URL} ahead"),
+        ("post-commit", "git commit --allow-empty -m text"),
+        ("post-checkout", "git checkout topic"),
+    ],
+)
+def test_hooks_that_no_option_skips_do_not_run_either(bench: Bench, hook: str, line: str) -> None:
+    mark, path = bench.folder / "hooked", bench.work / ".git/hooks" / hook
+    path.write_text(f"#!/bin/sh\ntouch {mark}\n", "utf-8")
+    path.chmod(0o755)
+    before = bench.run(["git", "rev-parse", "main"], check=True).stdout.strip()
+    try:
+        assert bench.run(read_git(line.split(), bench.around()).words).returncode == 0
+        assert not mark.exists()
+        bench.run(["git", "checkout", "-q", "main"], check=True)
+        bench.run(["git", "reset", "-q", "--hard", before], check=True)
+        bench.run(line.split())
+        assert mark.exists()  # control: the original runs it
+    finally:
+        path.unlink()
+        mark.unlink(missing_ok=True)
+        bench.run(["git", "checkout", "-q", "main"], check=True)
+        bench.run(["git", "reset", "-q", "--hard", before], check=True)
 
 
 @pytest.mark.parametrize(
