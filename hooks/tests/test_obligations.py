@@ -89,7 +89,8 @@ async def test_an_unknown_obligation_beside_one_that_is_met_runs_nothing(
     sim: Simulator, token: Token
 ) -> None:
     # XACML: an allow holds only if every obligation is understood; the known one is no licence
-    for obligations in ([*ROWS, {"type": "wear_a_hat"}], [{"type": "wear_a_hat"}, *ROWS]):
+    hat: dict[str, Any] = {"type": "wear_a_hat"}
+    for obligations in ([*ROWS, hat], [hat, *ROWS]):
         bound(sim, obligations)
         ran, text, is_error = await asked(sim, token, [1], honours=["read"])
         assert (ran, is_error) == ([], True)
