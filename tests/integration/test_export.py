@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from counterfoil.cli import main
-from counterfoil.core.tree import Frontier
+from counterfoil.core.canonical import b64url, canonical_bytes
+from counterfoil.core.tree import Frontier, leaf_hash
 from counterfoil.errors import LedgerCorrupt, LedgerUnavailable
 from counterfoil.ledger.bulk import Bulk
 from counterfoil.ledger.client import LedgerClient
@@ -70,7 +71,7 @@ def test_an_opened_export_binds_each_word_to_its_record(
     capsys.readouterr()
     path.write_text(path.read_text().replace("attacker.example", "harmless.example"))
     assert checked(deployment, path) == 1
-    assert "is not the file of the manifest" in capsys.readouterr().out
+    assert "prompt is not what was recorded" in capsys.readouterr().out
 
 
 def _run(deployment: Deployment) -> str:
@@ -105,6 +106,41 @@ def test_a_changed_manifest_is_found(
     manifest.write_text(json.dumps(whole))
     assert checked(deployment, path) == 1
     assert "NOT VERIFIED" in capsys.readouterr().out
+
+
+def hashed_anew(line: bytes) -> bytes:
+    """As somebody would who knows how a line is made, and has no key."""
+    value = json.loads(line)
+    value["leaf"]["time"] = "2020-01-01T00:00:00.000000Z"
+    value["leaf_hash"] = b64url(leaf_hash(canonical_bytes(value["leaf"])))
+    return json.dumps(value).encode() + b"\n"
+
+
+FORGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "another effect": (lambda line: line.replace(b'"deny"', b'"allow"'), "line {0} is not the"),
+    "another effect, hashed anew": (hashed_anew, "line {0}: its receipt"),
+    "cut": (lambda line: line[:40] + b"\n", "line {0} cannot be read"),
+    "no record": (lambda _: b"[]\n", "line {0} cannot be read"),
+    "taken out": (lambda _: b"", "line {0} stands out of order"),
+    "twice": (lambda line: line + line, "line {1} stands out of order"),
+    "a space more": (lambda line: line.replace(b"{", b"{ ", 1), "is not the file of the manifest"),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_the_first_bad_record_of_an_export_is_named(
+    deployment: Deployment, export: Export, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, _ = export("whole.jsonl")
+    key = f"--key={deployment.service.keys / 'receipt.pub'}"
+    assert main(["verify", str(path), key]) == 0  # control; the export itself names its manifest
+    change, told = FORGED[what]
+    parts = path.read_bytes().splitlines(keepends=True)
+    place = next(i for i, part in enumerate(parts) if b'"deny"' in part)
+    path.write_bytes(b"".join([*parts[:place], change(parts[place]), *parts[place + 1 :]]))
+    capsys.readouterr()
+    assert main(["verify", str(path), key]) == 1
+    assert told.format(place + 1, place + 2) in capsys.readouterr().out
 
 
 def test_filters_choose_and_a_cursor_goes_on(deployment: Deployment, export: Export) -> None:

@@ -1,4 +1,4 @@
-"""`counterfoil verify FILE.manifest.json`: an export, by the ledger's public key alone."""
+"""`counterfoil verify EXPORT`, or its manifest: an export, by the ledger's public key alone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ _NAME = ".manifest.json"
 
 
 def is_export(path: Path) -> bool:
-    """Whether the file is named as the manifest of an export."""
-    return path.name.endswith(_NAME)
+    """Whether the file is the manifest of an export, or has one beside it."""
+    return path.name.endswith(_NAME) or _beside(path).is_file()
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + _NAME)
 
 
 def verify_export_file(path: Path, key: VerifierKey, *, as_json: bool) -> int:
@@ -24,6 +28,7 @@ def verify_export_file(path: Path, key: VerifierKey, *, as_json: bool) -> int:
     Raises:
         OSError: a file cannot be read.
     """
+    path = path if path.name.endswith(_NAME) else _beside(path)
     try:
         checked = check_export(path, key)
     except InvalidExport as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from contextlib import suppress
 
 import orjson
@@ -18,6 +18,7 @@ import orjson
 from counterfoil.core.model import Actor, JsonObject, JsonValue, Resource, Subject
 
 ACTION_DOMAIN = b"counterfoil/action/v1\n"
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _encode = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
@@ -64,7 +65,7 @@ def reference_bytes(value: JsonValue) -> bytes:
 
 def b64url(data: bytes) -> str:
     """Base64url without padding (RFC 7515 §2)."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 def digest(data: bytes) -> str:

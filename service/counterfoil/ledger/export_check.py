@@ -3,7 +3,8 @@
 1. The manifest's event: its leaf is signed by a receipt under the key, and holds the digest of
    exactly this manifest.
 2. The checkpoint in it is signed, and of that log.
-3. The file is the one of the manifest: bytes and SHA-256.
+3. The file is the one of the manifest: bytes and SHA-256. Where it is not, step 4 names the
+   first line that is wrong, if one alone is.
 4. JSONL besides: each line's leaf has the hash that the line says, stands in order, and is
    signed: all of them by the checkpoint's root where the export is whole, else each by its
    own receipt. What was opened is what the leaf commits to.
@@ -66,12 +67,14 @@ def check_export(manifest_path: Path, key: VerifierKey) -> CheckedExport:
         if checkpoint.size != manifest["size"]:
             raise InvalidExport("the checkpoint is of another size")
         file = manifest_path.parent / Path(manifest["file"]).name
-        _check_bytes(file, manifest)
-        if manifest["format"] == "evidence":
+        same = _same_bytes(file, manifest)
+        if same and manifest["format"] == "evidence":
             _check_folder(file)
         each = manifest["format"] == "jsonl"
         if each:
-            _Lines(file, manifest, named, checkpoint.root).check()
+            _Lines(file, manifest, named, checkpoint.root, receipts=not same).check()
+        if not same:
+            raise InvalidExport(f"{file.name} is not the file of the manifest")
     except InvalidExport:
         raise
     except InvalidNote as error:
@@ -101,14 +104,13 @@ def _check_event(
         raise InvalidExport("the manifest is not the one that was recorded") from error
 
 
-def _check_bytes(file: Path, manifest: JsonObject) -> None:
+def _same_bytes(file: Path, manifest: JsonObject) -> bool:
     hashed, size = hashlib.sha256(), 0
     with file.open("rb") as opened:
         while data := opened.read(_READ):
             hashed.update(data)
             size += len(data)
-    if size != manifest["bytes"] or hashed.hexdigest() != manifest["sha256"]:
-        raise InvalidExport(f"{file.name} is not the file of the manifest")
+    return size == manifest["bytes"] and hashed.hexdigest() == manifest["sha256"]
 
 
 def _check_folder(data: Path) -> None:
@@ -127,9 +129,12 @@ def _check_folder(data: Path) -> None:
 
 
 class _Lines:
-    """Step 4."""
+    """Step 4. With `receipts` each line's own is asked, which names the first bad one."""
 
-    def __init__(self, file: Path, manifest: JsonObject, key: VerifierKey, root: bytes) -> None:
+    def __init__(
+        self, file: Path, manifest: JsonObject, key: VerifierKey, root: bytes, *, receipts: bool
+    ) -> None:
+        self._receipts = receipts or not manifest["whole"]
         self._file, self._manifest, self._key, self._root = file, manifest, key, root
         self._verify, self._frontier = Verifier(key), Frontier()
 
@@ -137,7 +142,12 @@ class _Lines:
         whole, first = self._manifest["whole"], self._manifest["first"]
         last, count = int(str(first)) - 1, 0
         for number, line in enumerate(self._lines(), 1):
-            index = self._line(line, number, whole=bool(whole))
+            try:
+                index = self._line(line, number, whole=bool(whole))
+            except InvalidExport:
+                raise
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise InvalidExport(f"line {number} cannot be read: {error}") from error
             if index <= last or (whole and index != number - 1):
                 raise InvalidExport(f"line {number} stands out of order")
             last, count = index, number
@@ -164,7 +174,7 @@ class _Lines:
             self._frontier.append(hashed)
         signature = from_b64url(value["signature"])
         message = receipt_message(leaf["origin"], leaf["event_id"], b64url(hashed), leaf["time"])
-        if not whole and not self._verify(signature[KEY_ID_BYTES:], message):
+        if self._receipts and not self._verify(signature[KEY_ID_BYTES:], message):
             raise InvalidExport(f"line {number}: its receipt is not signed by this key")
         for name, opened in value.get("opened", {}).items():
             shown = commitment(from_b64url(opened["salt"]), name, opened["text"].encode())

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from counterfoil.cli.export_file import Job, _Choose
+from counterfoil.cli.export_file import Job, _Choose, show_bar
 from counterfoil.cli.export_formats import Native, records, sink_of
 from counterfoil.cli.export_parquet import ParquetSink
 from counterfoil.core.canonical import b64url
@@ -128,3 +128,19 @@ def test_a_person_whom_nobody_knows_takes_nobodys_records() -> None:
     unknown = job(Filters(subject=("https://idp.example.test", "mallory")))
     assert len(_Choose(unknown, nowhere, None).of(given)) == 0
     assert len(_Choose(job(Filters(effect="deny")), nowhere, None).of(given)) == 2  # control
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_export_shows_how_far_it_is_to_who_looks(
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,  # noqa: FBT001
+) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    show_bar(512, 1024)
+    assert ("512/1024" in screen.getvalue()) is terminal
+    assert screen.getvalue().count("█") == (15 if terminal else 0)

@@ -1,0 +1,37 @@
+"""Exports read both stores alike: the same records, opened, held to the same signed root."""
+
+from __future__ import annotations
+
+import pytest
+
+from counterfoil.core.tree import Frontier
+from counterfoil.errors import LedgerCorrupt
+from counterfoil.ledger.bulk import Bulk
+from ledgers import PROMPT, SQL, Ledger, event, soon
+
+
+def test_a_log_is_read_whole_and_an_edited_one_is_not(any_ledger: Ledger) -> None:
+    client = any_ledger.client()
+    sent = [event(), event(), event(tenant="other")]
+    client.append(sent, deadline=soon())
+    any_ledger.settle()
+
+    def said() -> list[tuple[int, bytes, bytes]]:
+        bulk, found = Bulk(client.reader, "default", Frontier()), []
+        for rows in bulk.pieces(sealed=True):
+            for place, index in enumerate(rows.index):
+                fields = bulk.opened(rows, place)
+                found.append((index, fields["prompt"][1], fields["arguments"][1]))
+        return found
+
+    assert said() == [(0, PROMPT, SQL), (1, PROMPT, SQL)]
+    whole = Bulk(client.reader, "default", Frontier())
+    (rows,) = whole.pieces(sealed=False)
+    later = Frontier()
+    later.append(rows.hashed[0])
+    (rest,) = Bulk(client.reader, "default", later).pieces(sealed=False)
+    assert rest.index == (1,)  # a cursor goes on in the middle
+    wrong = Frontier()
+    wrong.append(rows.hashed[1])  # the tree of another log
+    with pytest.raises(LedgerCorrupt, match="not those of the signed checkpoint"):
+        list(Bulk(client.reader, "default", wrong).pieces(sealed=False))
