@@ -21,7 +21,7 @@ from pathlib import Path
 import orjson
 
 from counterfoil.core.canonical import NotCanonical, b64url, canonical_bytes
-from counterfoil.core.checkpoint import KEY_ID_BYTES, InvalidNote, VerifierKey, open_checkpoint
+from counterfoil.core.checkpoint import InvalidNote, VerifierKey, open_checkpoint
 from counterfoil.core.entry import commitment, from_b64url, leaf_problem, receipt_message
 from counterfoil.core.export_manifest import EXPORTED, manifest_digest
 from counterfoil.core.model import JsonObject
@@ -72,7 +72,7 @@ def check_export(manifest_path: Path, key: VerifierKey) -> CheckedExport:
             _check_folder(file)
         each = manifest["format"] == "jsonl"
         if each:
-            _Lines(file, manifest, named, checkpoint.root, receipts=not same).check()
+            _Lines(file, manifest, key, checkpoint.root, receipts=not same).check()
         if not same:
             raise InvalidExport(f"{file.name} is not the file of the manifest")
     except InvalidExport:
@@ -135,8 +135,10 @@ class _Lines:
         self, file: Path, manifest: JsonObject, key: VerifierKey, root: bytes, *, receipts: bool
     ) -> None:
         self._receipts = receipts or not manifest["whole"]
-        self._file, self._manifest, self._key, self._root = file, manifest, key, root
+        self._file, self._manifest, self._root = file, manifest, root
         self._verify, self._frontier = Verifier(key), Frontier()
+        log = str(manifest["log"]).removeprefix(key.name)
+        self._origins = {one.name + log for one in key.line()}  # older records, older names
 
     def check(self) -> None:
         whole, first = self._manifest["whole"], self._manifest["first"]
@@ -168,13 +170,13 @@ class _Lines:
         hashed = leaf_hash(data)
         if not isinstance(index, int) or leaf_problem(leaf) is not None:
             raise InvalidExport(f"line {number} is no record")
-        if value["leaf_hash"] != b64url(hashed) or leaf["origin"] != self._key.name:
+        if value["leaf_hash"] != b64url(hashed) or leaf["origin"] not in self._origins:
             raise InvalidExport(f"line {number} is not the record that it says")
         if whole:
             self._frontier.append(hashed)
         signature = from_b64url(value["signature"])
         message = receipt_message(leaf["origin"], leaf["event_id"], b64url(hashed), leaf["time"])
-        if self._receipts and not self._verify(signature[KEY_ID_BYTES:], message):
+        if self._receipts and not self._verify.receipt(signature, leaf["origin"], message):
             raise InvalidExport(f"line {number}: its receipt is not signed by this key")
         for name, opened in value.get("opened", {}).items():
             shown = commitment(from_b64url(opened["salt"]), name, opened["text"].encode())
