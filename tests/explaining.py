@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from counterfoil.cli import main
+from counterfoil.reading import process
 
 Answers = Mapping[str, Any]
 
@@ -32,6 +33,8 @@ def explained(folder: Path, texts: Iterable[str], *arguments: str) -> Answers:
     with pytest.MonkeyPatch.context() as patch, answers.open("w") as out:
         patch.chdir(folder)
         patch.setattr(sys, "stdout", out)
+        # What is read is the matter here, not how soon on a machine that others keep busy.
+        patch.setattr(process, "ITEM_SECONDS", 10.0)
         assert main(["explain", "--lines", str(lines), *arguments]) == 0
     said = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
     return dict(zip(listed, said, strict=True))
