@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from counterfoil.core.canonical import digest
 from counterfoil.core.token_request import TokenType
 from counterfoil.flows.saml_codes import LedgerSamlCodes
-from counterfoil.ports import SamlCodes
 from counterfoil.ports_saml import SignOn
+from counterfoil.ports_tokens import SamlCodes
 from deployment import URL, Deployment, deployed
 from saml_cases.workshop import MALLORY, Workshop
 from saml_door import request_of

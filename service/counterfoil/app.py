@@ -13,6 +13,7 @@ from importlib.metadata import version
 from flask import Blueprint
 
 from counterfoil.app_identity import identity_endpoints
+from counterfoil.app_privacy import privacy_endpoints
 from counterfoil.app_reading import export_checks, reading_flows
 from counterfoil.catalogues.store import CatalogueStore
 from counterfoil.config import Config
@@ -102,6 +103,8 @@ def create_app(config: Config) -> LeanFlask:
         validate_batch=adapters.schemas.validator("authorization_batch"),
         validate_outcome=adapters.schemas.validator("outcome"),
     )
+    prompts = RunPrompts(adapters.ledger)
+    adapters.ledger.erasures.listeners.append(prompts.forget)
     authorize = AuthorizeFlow(
         clock=adapters.clock,
         ids=adapters.ids,
@@ -114,7 +117,7 @@ def create_app(config: Config) -> LeanFlask:
         ledger=adapters.ledger,
         approvals=build_approvals(config, adapters),
         revocations=adapters.ledger.revocations,
-        prompts=RunPrompts(adapters.ledger),
+        prompts=prompts,
         receipts=adapters.ledger.receipts,
         settings=Settings(
             actor_required=config.identity.actor_required,
@@ -158,6 +161,7 @@ def create_app(config: Config) -> LeanFlask:
     app.register_blueprint(_approvals(config, adapters, credentials))
     for blueprint in identity_endpoints(config, adapters, credentials):
         app.register_blueprint(blueprint)
+    app.register_blueprint(privacy_endpoints(config, adapters, credentials))
     app.extensions["stop_waiting"] = adapters.ledger.states.stop_waiting
     _register_documents(app, config, adapters)
     return app

@@ -27,8 +27,8 @@ from counterfoil.identity.delegation import OwnTokens
 from counterfoil.identity.launchers import LauncherAuthenticator
 from counterfoil.identity.logout import LogoutVerifier
 from counterfoil.ledger.client import LedgerClient
-from counterfoil.ports import Clock, IdentityVerifier, Ids, SamlCodes
-from counterfoil.ports_tokens import DelegationSigner
+from counterfoil.ports import Clock, IdentityVerifier, Ids
+from counterfoil.ports_tokens import DelegationSigner, SamlCodes
 from counterfoil.reading.xml_reader import XmlReader
 from counterfoil.schemas_registry import SchemaRegistry
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from counterfoil.config import Config
+from counterfoil.detectors import SecretMasker
 from counterfoil.export_status import alarms, read_status
 from counterfoil.flows.search import SearchFlow
 from counterfoil.flows.trail import TrailFlow
@@ -26,6 +27,7 @@ def reading_flows(
         ids=ids,
         identity=identity,
         ledger=ledger,
+        masker=SecretMasker(clock.monotonic),
         ledger_timeout_seconds=ledger_timeout_seconds,
     )
     search = SearchFlow(

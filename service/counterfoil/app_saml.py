@@ -13,7 +13,8 @@ from counterfoil.flows.saml_codes import LedgerSamlCodes
 from counterfoil.flows.saml_login import SamlLoginFlow
 from counterfoil.http.saml import saml_blueprint
 from counterfoil.ledger.client import LedgerClient
-from counterfoil.ports import Clock, Ids, SamlCodes
+from counterfoil.ports import Clock, Ids
+from counterfoil.ports_tokens import SamlCodes
 from counterfoil.reading.xml_reader import XmlReader
 
 

@@ -147,12 +147,11 @@ def _ledger(ledger: Mapping[str, Any], base: Path) -> LedgerConfig:
             )
         except ConfigError as error:
             raise ConfigError(error.detail, pointer="ledger.url") from error
+    taken = ("timeout_ms", "reserve_bytes", "public_hashes", "max_delay_seconds")
     return LedgerConfig(
         place=place,
-        timeout_ms=ledger["timeout_ms"],
-        reserve_bytes=ledger["reserve_bytes"],
-        public_hashes=ledger["public_hashes"],
-        max_delay_seconds=ledger["max_delay_seconds"],
+        retention_days=ledger.get("retention_days"),
+        **{name: ledger[name] for name in taken},
     )
 
 

@@ -64,6 +64,7 @@ class LedgerConfig:
     timeout_ms: int
     reserve_bytes: int
     public_hashes: bool
+    retention_days: int | None = None
     max_delay_seconds: int
 
     @property

@@ -244,7 +244,11 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
-    """An event read back, payload opened."""
+    """An event read back, payload opened.
+
+    `missing` says why there is no payload where there was one: `erased` with its person, or
+    `dropped` by retention.
+    """
 
     kind: str
     event_id: str
@@ -254,6 +258,7 @@ class StoredEvent:
     plain: JsonObject
     payload: Mapping[str, bytes]
     receipt: Receipt
+    missing: str | None = None
 
 
 class Ledger(Protocol):
@@ -303,23 +308,6 @@ class Ledger(Protocol):
         """All events of a decision in log order, opened; empty where there is none.
 
         A tenant never sees another's: a foreign id is an empty list.
-        """
-
-
-class SamlCodes(Protocol):
-    """The single-use codes behind which SAML logins wait for `POST /token`."""
-
-    def take(self, unverified_code: str, unverified_verifier: str, *, now: float) -> VerifiedSource:
-        """Spend a code and return who logged in.
-
-        Args:
-            unverified_code: as the browser brought it to the launcher.
-            unverified_verifier: of RFC 7636; its S256 challenge was bound at `/saml/login`.
-            now: seconds since the epoch.
-
-        Raises:
-            SamlCodeRefused: unknown, spent, expired, or another verifier: not told apart.
-            LedgerError: that cannot be known now; the code may be spent.
         """
 
 

@@ -9,6 +9,7 @@ from counterfoil.core.agents import Launcher
 from counterfoil.core.logout import VerifiedLogout
 from counterfoil.core.model import Caller, JsonObject
 from counterfoil.core.revocation import Standing
+from counterfoil.core.sources import VerifiedSource
 from counterfoil.core.token_request import LauncherCredential
 from counterfoil.ports import Proof
 
@@ -104,4 +105,21 @@ class SingleUse(Protocol):
 
         Raises:
             LedgerError: not durable in time; it may be spent all the same.
+        """
+
+
+class SamlCodes(Protocol):
+    """The single-use codes behind which SAML logins wait for `POST /token`."""
+
+    def take(self, unverified_code: str, unverified_verifier: str, *, now: float) -> VerifiedSource:
+        """Spend a code and return who logged in.
+
+        Args:
+            unverified_code: as the browser brought it to the launcher.
+            unverified_verifier: of RFC 7636; its S256 challenge was bound at `/saml/login`.
+            now: seconds since the epoch.
+
+        Raises:
+            SamlCodeRefused: unknown, spent, expired, or another verifier: not told apart.
+            LedgerError: that cannot be known now; the code may be spent.
         """

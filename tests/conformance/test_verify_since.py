@@ -51,9 +51,11 @@ def test_only_what_is_new_is_checked_record_by_record(
     seen = []
     check = check_record
 
-    def watched(record: StoredRecord, log: LogName, signs: Signs) -> Verdict:
+    def watched(
+        record: StoredRecord, log: LogName, signs: Signs, *, dropped: bool = False
+    ) -> Verdict:
         seen.append(record.index)
-        return check(record, log, signs)
+        return check(record, log, signs, dropped=dropped)
 
     monkeypatch.setattr(log_check, "check_record", watched)
     report = verify_ledger(made.database, made.key, checked=[checkpoint(made)])

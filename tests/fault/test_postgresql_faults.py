@@ -14,8 +14,10 @@ import pytest
 from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.errors import LedgerUnavailable
 from counterfoil.ledger.client import LedgerClient
+from counterfoil.ledger.postgresql.world import Wants
 from counterfoil.ports import Event
-from ledgers import CLOCK, Ledger, event, new_id, running_ledger, soon
+from erasing import erase, person
+from ledgers import ALICE, CLOCK, Ledger, event, new_id, running_ledger, soon
 from servers import ledger_server
 from simulators.postgresql_proxy import Act, proxied
 
@@ -203,12 +205,33 @@ def test_another_replicas_unfinished_work_holds_up_only_the_same_name(ledger: Le
     assert not client.spend(taken, expires_at=CLOCK.now() + 60, deadline=soon())
 
 
+def test_no_record_is_committed_under_a_key_that_another_replica_erases(ledger: Ledger) -> None:
+    """An append shares its data key's lock with others, and with an erasure it does not."""
+    client, sent = ledger.client(), event()
+    append(client, sent)
+    key = str(client.privacy.key_of(person()))
+    ((lock, _),) = Wants(doomed={key}).locks()
+    with superuser(ledger) as db, db.transaction():
+        db.execute("SELECT pg_advisory_xact_lock(%s)", (lock,))  # as an erasure that is not done
+        with pytest.raises(LedgerUnavailable, match="another replica"):
+            client.append([event()], deadline=soon())
+        other = event(subject=(ALICE[0], "bob"))
+        assert append(client, other) == other.event_id
+    with superuser(ledger) as db, db.transaction():
+        db.execute("SELECT pg_advisory_xact_lock_shared(%s)", (lock,))  # as an append that is not
+        more = event()
+        assert append(client, more) == more.event_id
+        with pytest.raises(LedgerUnavailable, match="another replica"):
+            erase(client)
+    assert erase(client) is not None
+    assert ledger.verify().findings == []
+
+
 def lock_of(client: LedgerClient, scope: tuple[str, ...]) -> int:
     from counterfoil.core.canonical import canonical_bytes  # noqa: PLC0415
-    from counterfoil.ledger.postgresql.world import Wants  # noqa: PLC0415
 
     name = client._master.once_scope(canonical_bytes(["spent", *scope]).decode())
-    (lock,) = Wants(scopes={name}).locks()
+    ((lock, _),) = Wants(scopes={name}).locks()
     return lock
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -227,3 +228,29 @@ def test_a_search_that_cannot_be_recorded_shows_nothing(
         world.deployment.call("GET", f"/decisions/{world.alice['ids'][0]}", world.auditor),
     ):
         assert (answer.status, answer.json["code"]) == (503, "ledger.unavailable")
+
+
+def test_a_person_who_sees_anothers_approval_is_recorded_once(world: World) -> None:
+    """A page that asks every few seconds must not make the record grow; what is new does."""
+    slices = world.deployment.app.extensions["counterfoil"].ledger.slices
+
+    def readings() -> list[Any]:
+        def choose(leaf: Any) -> bool:
+            return bool(leaf["event"] == "record_read" and leaf["plain"]["via"] == "approval")
+
+        return list(slices.forwards("acme", after=-1, most=100, choose=choose).events)
+
+    approver = f"bob-{secrets.token_hex(4)}"
+    bob = world.tenant.person(approver, ["database-admins"])
+    before = len(readings())
+    for _ in range(3):
+        listed = world.deployment.call("GET", "/approvals", bob).json["approvals"]
+        own = next(item for item in listed if item["run"] == world.alice["run"])
+        world.deployment.call("GET", f"/approvals/{own['id']}", bob)
+    (event,) = readings()[before:]
+    assert world.alice["ids"][2] in event.plain["decisions"]
+    assert f'"{approver}"'.encode() in event.payload["reader"]
+    # Nor is the asker's own view, or the agent's.
+    for token in (world.tenant.person("alice"), world.alice["token"]):
+        world.deployment.call("GET", f"/approvals/{own['id']}", token)
+    assert len(readings()) == before + 1

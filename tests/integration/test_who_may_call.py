@@ -120,6 +120,7 @@ def answering(world: World, token: str | None) -> Answer:
 
 
 UNKNOWN_RUN = {"run": "run_" + "0" * 26}
+NOBODY = {"iss": "https://idp.example.test", "sub": "nobody"}
 OWN_RUN_ONLY = {**every(AGENTS, 404), "nobody": 401, "agent": 200}
 PUBLIC = row(200)
 SAML_LOGIN = (
@@ -176,6 +177,18 @@ ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
     ("post", "/revocations"): (
         call("POST", "/revocations", UNKNOWN_RUN),
         row(403, nobody=401, administrator=200),
+    ),
+    ("post", "/erasures"): (
+        call("POST", "/erasures", {"subject": NOBODY, "reason": "a request"}),
+        row(403, nobody=401, administrator=200),
+    ),
+    ("post", "/holds"): (
+        call("POST", "/holds", {"hold": "release", "subject": NOBODY, "reason": "a case"}),
+        row(403, nobody=401, administrator=200),
+    ),
+    ("post", "/retention"): (
+        call("POST", "/retention", {}),
+        row(403, nobody=401, administrator=409),  # this deployment keeps all for ever
     ),
     # The launcher's and the provider's own credentials stand in the form; no bearer counts.
     ("post", "/token"): (
@@ -237,7 +250,7 @@ def test_no_agent_reaches_further_than_its_own_run(
         assert world.run not in json.dumps(answer.json)
     else:
         assert answer.status in {400, 401, 403, 404}, answer.data
-    if "{" in path or path == "/revocations":
+    if "{" in path or path in {"/revocations", "/erasures", "/holds"}:
         person = send(World(deployment, deployment.acme), source)  # control: the person may
         may = path not in {"/decisions/{decision_id}/outcome", "/approvals/{approval_id}/cancel"}
         assert (person.status == 200) == may, person.data

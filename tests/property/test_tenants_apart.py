@@ -11,14 +11,14 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deployment import TENANTS, Deployment, Tenant, deployed
+from apart import CALLED, Run, Side
+from deployment import TENANTS, Deployment, deployed
 from revoking import logout_token
 from service import sql_request
 
@@ -29,7 +29,6 @@ PUBLIC = {"/livez", "/readyz", "/openapi.json"}
 # A browser's way to a code: no provider of this deployment speaks SAML, and whose tenant a
 # login is stands in its provider's entry (test_saml_login.py, test_saml_codes.py).
 SAML = {"/saml/metadata", "/saml/login", "/saml/acs"}
-_called: set[tuple[str, str]] = set()
 
 
 @pytest.fixture(scope="module")
@@ -37,48 +36,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     more = "\n[identity]\nleeway_seconds = 0\n"
     with deployed(tmp_path_factory.mktemp("apart"), more=more) as started:
         yield started
-
-
-@dataclass
-class Run:
-    """One run as its tenant must see it."""
-
-    id: str
-    token: str
-    session: str
-    alive: bool = True
-    keys: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Side:
-    """One tenant's world and the model of it."""
-
-    deployment: Deployment
-    tenant: Tenant
-    name: str
-    runs: list[Run] = field(default_factory=list)
-    decisions: list[tuple[str, Run]] = field(default_factory=list)
-    approvals: dict[str, tuple[Run, str]] = field(default_factory=dict)
-    digests: dict[str, str] = field(default_factory=dict)
-    ended: set[str] = field(default_factory=set)
-
-    def ids(self) -> list[str]:
-        """Everything that names a thing of this tenant."""
-        runs = [run.id for run in self.runs]
-        return [*runs, *(decision for decision, _ in self.decisions), *self.approvals]
-
-    def call(self, method: str, rule: str, token: str | None, body: Any = None, **more: Any) -> Any:
-        path = rule.format(**{name: more.pop(name) for name in ("id",) if name in more})
-        _called.add((method.lower(), rule))
-        return self.deployment.call(method, path, token, body, **more)
-
-    def person(self, *groups: str) -> str:
-        return self.tenant.person(f"{groups[0]}-{self.name}", groups)
-
-    def look_now(self) -> None:
-        """A worker may be a quarter of a second behind; the model is not."""
-        self.deployment.app.extensions["counterfoil"].ledger.revocations._looked_at = -1e9
 
 
 def act(op: str, ours: Side, theirs: Side, pick: int) -> None:
@@ -94,7 +51,7 @@ def open_run(ours: Side, _theirs: Side, pick: int) -> Any:
     if session in ours.ended:
         return None
     source = ours.tenant.person(f"alice-{ours.name}", sid=f"{session}-{ours.name}")
-    _called.add(("post", "/token"))
+    CALLED.add(("post", "/token"))
     answer = ours.deployment.exchange(
         source, launcher=ours.tenant.desk, agent="coder", prompt=f"prompt of {ours.name}"
     )
@@ -105,7 +62,7 @@ def open_run(ours: Side, _theirs: Side, pick: int) -> Any:
 
 def renew(ours: Side, theirs: Side, pick: int) -> Any:
     if foreign := _chosen(theirs.runs, pick):
-        _called.add(("post", "/token"))
+        CALLED.add(("post", "/token"))
         for subject, more in (
             (foreign.token, {}),
             (ours.tenant.person(f"alice-{ours.name}"), {"run": foreign.id}),
@@ -165,7 +122,7 @@ def search(ours: Side, theirs: Side, pick: int) -> Any:
     own = _chosen(ours.runs, pick)
     if own is None:
         return None
-    _called.add(("get", "/decisions"))
+    CALLED.add(("get", "/decisions"))
     answer = ours.deployment.call("GET", f"/decisions?run={own.id}&actor=coder", auditor)
     shown = [item["decision_id"] for item in answer.json["decisions"]]
     assert sorted(shown) == sorted({name for name, of in ours.decisions if of is own})
@@ -193,7 +150,7 @@ def read_evidence(ours: Side, theirs: Side, pick: int) -> Any:
     foreign = _chosen(theirs.decisions, pick)
     records = "tile/entries/{tile} entry/{index} proof/{name}"
     for path in f"checkpoint consistency tile/{{level}}/{{tile}} {records}".split():
-        _called.add(("get", f"/ledger/{{log}}/{path}"))
+        CALLED.add(("get", f"/ledger/{{log}}/{path}"))
         filled = path.format(level=0, tile="000.p/1", index=0, name=own[0] if own else "x")
         for log, found in ((ours.tenant.name, 200 if own else 404), (theirs.tenant.name, 404)):
             answer = ours.deployment.call("GET", f"/ledger/{log}/{filled}?old=1", auditor)
@@ -264,9 +221,23 @@ def revoke_run(ours: Side, theirs: Side, pick: int) -> Any:
     return None
 
 
+def erase_or_hold(ours: Side, theirs: Side, pick: int) -> Any:
+    """Of a person with the same name at the same issuer in both tenants, and a hold on all."""
+    administrator = ours.person("administrators")
+    order = {"hold": ("set", "release")[pick % 2], "everything": True, "reason": "a case"}
+    answer = ours.call("POST", "/holds", administrator, order)
+    assert answer.status == 200
+    assert ours.call("POST", "/retention", administrator, {}).status == 409  # not configured
+    erasing = {"subject": {"iss": ours.tenant.issuer, "sub": "stranger"}, "reason": "a request"}
+    erased = ours.call("POST", "/erasures", administrator, erasing)
+    assert (erased.status, erased.json.get("erased")) == (200, False)
+    assert theirs.name not in erased.data.decode()
+    return answer
+
+
 def log_out(ours: Side, _theirs: Side, pick: int) -> Any:
     session = f"session-{pick % 3}"
-    _called.add(("post", "/logout/backchannel"))
+    CALLED.add(("post", "/logout/backchannel"))
     token = logout_token(ours.tenant, sid=f"{session}-{ours.name}")
     answer = ours.deployment.post_form("/logout/backchannel", {"logout_token": token})
     assert answer.status == 200
@@ -302,6 +273,7 @@ OPERATIONS = {
     "answer": answer_approval,
     "revoke": revoke_run,
     "log out": log_out,
+    "erase or hold": erase_or_hold,
 }
 STEPS = st.lists(
     st.tuples(st.sampled_from(TENANTS), st.sampled_from(sorted(OPERATIONS)), st.integers(0, 5)),
@@ -335,7 +307,7 @@ def test_no_history_lets_one_tenant_see_or_move_the_other(
 
 
 def test_every_endpoint_takes_part(deployment: Deployment) -> None:
-    _called.clear()
+    CALLED.clear()
     everything = [(tenant, op, 0) for op in ("open", *OPERATIONS) for tenant in TENANTS]
     play(deployment, [*everything, *everything])
     document = deployment.call("GET", "/openapi.json", None).json
@@ -345,4 +317,4 @@ def test_every_endpoint_takes_part(deployment: Deployment) -> None:
         for method in item
         if path not in PUBLIC | SAML and not path.startswith("/.well-known")
     }
-    assert rules <= _called
+    assert rules <= CALLED

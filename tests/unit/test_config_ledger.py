@@ -93,3 +93,13 @@ def test_a_url_that_could_lead_elsewhere_or_in_the_clear_is_refused(url: str) ->
         postgresql_place(url)
     for good in (SOCKET, "postgresql://cf@localhost/ledger", f"{SOCKET}&port=6432"):  # control
         assert postgresql_place(good).database == "ledger"
+
+
+@pytest.mark.parametrize("days", ["0", "183", "183.9", '"400"'])
+def test_a_retention_below_six_months_stops_the_start(tmp_path: Path, days: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path, f"[ledger]\nretention_days = {days}")
+    assert refused.value.pointer == "ledger.retention_days"
+    assert "184" in refused.value.detail
+    assert load(tmp_path, "[ledger]\nretention_days = 184").ledger.retention_days == 184  # control
+    assert load(tmp_path, "").ledger.retention_days is None

@@ -12,6 +12,7 @@ from counterfoil.cli.places import ledger_place
 from counterfoil.cli.text import shown
 from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.checkpoint import VerifierKey
+from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger.keys import VERIFIER_KEY, load_master, read_verifier_key
 from counterfoil.ledger.proof_file import ProofFile, check_proof
 from counterfoil.ledger.prove import Record, Unknown, proof_of, record_of, with_opened
@@ -83,7 +84,10 @@ def _opened(
 ) -> ProofFile:
     leaf = check_proof(proof, key).leaf
     name = leaf["subject_key"]
-    return with_opened(proof, record, leaf, names, None if name is None else reader.data_key(name))
+    data_key = None if name is None else reader.data_key(name)
+    if name is not None and data_key is None and not reader.erasures.holds(name):
+        raise LedgerCorrupt(f"{leaf['event_id']}: its data key is gone, and not erased")
+    return with_opened(proof, record, leaf, names, data_key)
 
 
 def _places(args: argparse.Namespace) -> tuple[Path | PostgresqlPlace, Path]:

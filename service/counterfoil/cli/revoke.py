@@ -6,13 +6,13 @@ Talks to the service over HTTP like anybody else, with the administrator's own t
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
-from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
-from counterfoil.cli.approval_client import ServiceClient, add_credential_arguments, credential
+from counterfoil.cli import EXIT_GOOD, EXIT_USAGE, SubParsers
+from counterfoil.cli.approval_client import add_credential_arguments
+from counterfoil.cli.orders import OK, configured, issuer_of_people, refused, send
 from counterfoil.cli.text import compact, shown
-from counterfoil.config import DEVELOPMENT_ISSUER, Config, find_config, load_config
+from counterfoil.config import Config
 from counterfoil.core.model import JsonObject, JsonValue
 
 _EPILOG = """\
@@ -58,36 +58,21 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: there is no credential, or no usable key.
     """
-    config = load_config(find_config(args.config), os.environ, dev=args.sub is not None)
-    if args.subject is not None and _issuer_of_people(args, config) is None:
+    config = configured(args)
+    if args.subject is not None and issuer_of_people(args, config) is None:
         print("counterfoil revoke: say with --issuer who vouches for the person", file=sys.stderr)
         return EXIT_USAGE
-    token = credential(args.token_file, args.sub, args.group, config.keys.directory)
-    client = ServiceClient(args.url or f"http://{config.server.listen}", token)
-    answer = client.post("/revocations", _body(args, config))
-    if answer.status != 200:  # noqa: PLR2004 -- HTTP
-        detail = f" ({answer.body['detail']})" if answer.body.get("detail") else ""
-        print(
-            f"counterfoil revoke: {shown(str(answer.body.get('title')))}{shown(detail)}",
-            file=sys.stderr,
-        )
-        print(f"  {shown(str(answer.body.get('solution', '')))}", file=sys.stderr)
-        return EXIT_FINDING
+    answer = send(args, config, "/revocations", _body(args, config))
+    if answer.status != OK:
+        return refused("revoke", answer.body)
     print(compact(answer.body) if args.json else _told(answer.body))
     return EXIT_GOOD
-
-
-def _refused(problem: JsonObject) -> int:
-    detail = f" ({problem['detail']})" if problem.get("detail") else ""
-    print(f"counterfoil revoke: {shown(str(problem.get('title')) + detail)}", file=sys.stderr)
-    print(f"  {shown(str(problem.get('solution', '')))}", file=sys.stderr)
-    return EXIT_FINDING
 
 
 def _body(args: argparse.Namespace, config: Config) -> JsonObject:
     body: dict[str, JsonValue] = {}
     if args.subject is not None:
-        body["subject"] = {"iss": _issuer_of_people(args, config), "sub": args.subject}
+        body["subject"] = {"iss": issuer_of_people(args, config), "sub": args.subject}
     elif args.actor is not None:
         body["actor"] = {"iss": args.issuer or config.token.issuer, "sub": args.actor}
     elif args.run_id is not None:
@@ -101,16 +86,6 @@ def _body(args: argparse.Namespace, config: Config) -> JsonObject:
     if args.reason is not None:
         body["reason"] = args.reason
     return body
-
-
-def _issuer_of_people(args: argparse.Namespace, config: Config) -> str | None:
-    """The one that is said, else the only one that is configured."""
-    if args.issuer is not None:
-        return str(args.issuer)
-    if config.development:
-        return DEVELOPMENT_ISSUER
-    known = {item.entry.subject_issuer for item in config.identity.oidc}
-    return known.pop() if len(known) == 1 else None
 
 
 def _told(answer: JsonObject) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from counterfoil.cli import EXIT_GOOD, SubParsers
 from counterfoil.cli.book import Book, open_book
 from counterfoil.cli.observed import parse_since
+from counterfoil.cli.operator import note_reading
 from counterfoil.cli.text import items, members, opened, shown
 from counterfoil.config import find_config, load_config
 from counterfoil.core.model import JsonObject, JsonValue
@@ -87,7 +88,9 @@ def run(args: argparse.Namespace) -> int:
         LedgerError: the ledger cannot be read, or a record is not what its receipt says.
     """
     filters = filters_of(args)
-    with open_book(load_config(find_config(args.config), os.environ)) as book:
+    config = load_config(find_config(args.config), os.environ)
+    with open_book(config) as book:
+        note_reading(config, "tail", {tenant: [] for tenant in book.tenants(args.tenant)})
         for event, tenant in _watched(book, args, filters):
             line = as_json(event, tenant)
             print(json.dumps(line) if args.json else _line(line), flush=True)

@@ -11,21 +11,30 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.book import open_book
 from counterfoil.cli.job import Job, headed, jobs_by_prompt, story_of
 from counterfoil.cli.observed import Observed, parse_since
+from counterfoil.cli.operator import note_reading
 from counterfoil.cli.text import compact, items, members, opened, shown
 from counterfoil.config import find_config, load_config
 from counterfoil.core.model import JsonValue
 from counterfoil.core.response import receipt_json
+from counterfoil.detectors import SecretMasker
 from counterfoil.ports import StoredEvent
+from counterfoil.ports_masking import Masked
 
 Line = tuple[str, str]
 _LABEL_CHARACTERS = 12
+_GONE = {
+    "erased": "what was said here went with its person (counterfoil erase)",
+    "dropped": "what was said here was dropped by its age (counterfoil retention)",
+}
 
 
 def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
@@ -76,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
     with open_book(config) as book:
         tenants = book.tenants(args.tenant)
         if args.observed:
+            note_reading(config, "trail", {tenant: [] for tenant in tenants})
             found = Observed.of(book.reader, tenants, since=args.since)
             print(json.dumps(found.as_json()) if args.json else found.as_text())
             return EXIT_GOOD
@@ -83,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
         if job is None:
             several = jobs_by_prompt(book, tenants, args.id)
             if len(several) > 1:
+                note_reading(config, "trail", _by_tenant(several))
                 return _list(several, as_json=args.json)
             job = story_of(book, [several[0].tenant], several[0].name) if several else None
     if job is None:
@@ -92,11 +103,25 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return EXIT_FINDING
+    note_reading(config, "trail", _by_tenant([job]))
     _tell(job, as_json=args.json)
     return EXIT_GOOD
 
 
-def _list(jobs: Sequence[Job], *, as_json: bool) -> int:
+def _by_tenant(jobs: Sequence[Job]) -> dict[str, list[str]]:
+    read: dict[str, list[str]] = {}
+    for job in jobs:
+        read.setdefault(job.tenant, []).append(job.name)
+    return read
+
+
+def _without_secrets(job: Job) -> Job:
+    shown_prompt = SecretMasker(time.monotonic).mask({"prompt": job.prompt}).payload["prompt"]
+    return replace(job, prompt=str(shown_prompt))
+
+
+def _list(found: Sequence[Job], *, as_json: bool) -> int:
+    jobs = [_without_secrets(job) for job in found]
     if as_json:
         names = ("tenant", "name", "time", "person", "prompt")
         listed = [{name: getattr(job, name) for name in names} for job in jobs]
@@ -112,16 +137,23 @@ def _tell(job: Job, *, as_json: bool) -> None:
     if as_json:
         told = [_json(event) for event in job.events]
         of = "decision_id" if job.name.startswith("dec_") else "run"
-        print(json.dumps({of: job.name, "prompt": job.prompt, "events": told}))
+        prompt = _without_secrets(job).prompt
+        print(json.dumps({of: job.name, "prompt": prompt, "events": told}))
         return
-    print("\n".join(headed(job)))
+    print("\n".join(headed(_without_secrets(job))))
     for event in job.events:
         print("\n" + _title(event))
         for label, text in _story(event, prompt=job.prompt):
             print(f"  {label:<{_LABEL_CHARACTERS}} {shown(text)}")
 
 
+def _masked(event: StoredEvent) -> Masked:
+    said = {name: opened(data) for name, data in event.payload.items()}
+    return SecretMasker(time.monotonic).mask(said)
+
+
 def _json(event: StoredEvent) -> JsonValue:
+    masked = _masked(event)
     return {
         "event": event.kind,
         "event_id": event.event_id,
@@ -129,7 +161,9 @@ def _json(event: StoredEvent) -> JsonValue:
         "time": event.time,
         "index": event.index,
         **event.plain,
-        "payload": {name: opened(data) for name, data in event.payload.items()},
+        **({} if event.missing is None else {"missing": event.missing}),
+        "payload": masked.payload,
+        **({"secrets": [item.json() for item in masked.findings]} if masked.findings else {}),
         "receipt": receipt_json(event.receipt),
     }
 
@@ -141,9 +175,14 @@ def _title(event: StoredEvent) -> str:
 
 
 def _story(event: StoredEvent, *, prompt: str) -> Iterator[Line]:
-    said = {name: opened(data) for name, data in event.payload.items()}
-    if said.get("prompt") == prompt:
-        said.pop("prompt")  # it stands on top
+    masked = _masked(event)
+    said = dict(masked.payload)
+    if opened(event.payload.get("prompt", b"null")) == prompt:
+        said.pop("prompt", None)  # it stands on top
+    for finding in masked.findings:
+        yield "hidden", f"{finding.kind} at {finding.at}"
+    if event.missing:
+        yield event.missing, _GONE[event.missing]
     yield from _who(said)
     yield from _what(said)
     decision = members(said.pop("decision", None))

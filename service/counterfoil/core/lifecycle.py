@@ -10,6 +10,9 @@ decided, an answer after its time. A trail is what shares a `decision_id`, in lo
 5. It is answered and spent before it expires; it is recorded as expired not before.
 6. It is approved by as many answers as its quorum wants, and spent only when approved.
 7. What it was spent for is an allow that names it; an allow that names one has spent it.
+8. A legal hold is set once and released once (`core/privacy.py`).
+9. Nobody is erased under a hold that stands, and nothing is dropped under one on everything.
+10. Nothing is dropped that is younger than six months (`core/retention.py`).
 
 Kinds without a rule pass: their features come with their own.
 """

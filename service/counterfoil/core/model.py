@@ -149,6 +149,15 @@ class RevocationRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyRequest:
+    """Whose data an administrator means, None for everything of the tenant; and why."""
+
+    subject: tuple[str, str] | None
+    reason: str
+    release: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActionMapping:
     """One `[[action]]` entry: what a tool's name means, never said by the caller.
 

@@ -16,6 +16,7 @@ from counterfoil.core.model import (
     Context,
     JsonObject,
     OutcomeReport,
+    PrivacyRequest,
     RevocationRequest,
 )
 from counterfoil.core.strict_json import parse
@@ -122,6 +123,50 @@ class RevocationRequestReader:
             before=cast("str | None", value.get("before")),
             reason=cast("str | None", value.get("reason")),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyRequestReader:
+    """Reads the bodies of `POST /erasures` and `POST /holds`, within one bound on bytes."""
+
+    max_bytes: int
+    validate: Validate
+
+    def read(self, body: bytes) -> PrivacyRequest:
+        """Return whose data is meant.
+
+        Raises:
+            RequestError: not strict JSON, too large, or not of the published shape.
+        """
+        value = parse(body, max_bytes=self.max_bytes)
+        self.validate(value)
+        named = value.get("subject")
+        subject = (
+            (cast("str", named["iss"]), cast("str", named["sub"]))
+            if isinstance(named, dict)
+            else None
+        )
+        return PrivacyRequest(
+            subject=subject,
+            reason=cast("str", value["reason"]),
+            release=value.get("hold") == "release",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionRequestReader:
+    """Reads the body of `POST /retention`, which says nothing: the configuration does."""
+
+    max_bytes: int
+    validate: Validate
+
+    def read(self, body: bytes) -> None:
+        """Accept it.
+
+        Raises:
+            RequestError: not strict JSON, too large, or not of the published shape.
+        """
+        self.validate(parse(body, max_bytes=self.max_bytes))
 
 
 _REVOCABLE = ("subject", "actor", "run", "token", "everything")

@@ -131,6 +131,15 @@ class IdempotencyInProgress(IdempotencyConflict):
     solution = "Wait a moment and repeat the same request with the same key."
 
 
+class IdempotencyErased(IdempotencyConflict):
+    """The first answer went with the data of the person that it was given to."""
+
+    code = "request.idempotency_erased"
+    title = "The answer that this idempotency key stands for was erased"
+    status = 409
+    solution = "Use a new key; the request is then decided anew."
+
+
 class OutcomeConflict(RequestError):
     """An outcome was already reported, with another content."""
 

@@ -1,14 +1,14 @@
 """Approvals are read, waited for and withdrawn.
 
 Who sees one: the agent that asked, in that run; the person it acts for; who may answer it;
-auditors. For anybody else it does not exist.
+auditors. For anybody else it does not exist. That a person saw what another asked is recorded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from counterfoil.core.approval import Approval, Asker, Status
 from counterfoil.core.approval_rules import check_answer, check_withdrawal, is_approver
@@ -19,6 +19,8 @@ from counterfoil.flows import approval_events as record
 from counterfoil.flows.access import AUDITOR
 from counterfoil.flows.callers import check_still
 from counterfoil.flows.expiry import is_revoked, with_end_recorded
+from counterfoil.flows.reading_events import record_read
+from counterfoil.flows.shown import Shown
 from counterfoil.ports import Clock, IdentityVerifier, Ids, Ledger, Proof, States
 from counterfoil.ports_tokens import Revocations
 
@@ -40,16 +42,18 @@ class ApprovalReadingFlow:
     revocations: Revocations
     url: str
     ledger_timeout_seconds: float
+    shown: Shown = field(default_factory=Shown)
 
     def listed(self, *, unverified_token: str | None, proof: Proof | None = None) -> JsonValue:
         """A person's: those that wait for their answer. An agent's: all of its run.
 
         Raises:
-            CounterfoilError: the caller is not known, or the ledger cannot be read.
+            CounterfoilError: the caller is not known, or the ledger cannot be read or written.
         """
         now = self.clock.now()
         caller = self.identity.verify(unverified_token or "", now=now, proof=proof)
         found = self._of_run(caller) if caller.actor else self._waiting_for(caller, now=now)
+        self._record_reading(caller, found, now=now)
         return {"approvals": [approval_json(item, url=self.url, now=now) for item in found]}
 
     def one(
@@ -81,6 +85,7 @@ class ApprovalReadingFlow:
             now = self.clock.now()
             check_still(caller, self.revocations, now=now)
             approval = self._seen(approval_id, caller)
+        self._record_reading(caller, [approval], now=now)
         return approval_json(self._settled(approval, now=now), url=self.url, now=now)
 
     def cancel(
@@ -106,6 +111,25 @@ class ApprovalReadingFlow:
                 approval = self._cancelled(approval_id, caller, now=now)
                 return approval_json(approval, url=self.url, now=now)
         raise StateConflict
+
+    def _record_reading(self, caller: Caller, found: list[Approval], *, now: float) -> None:
+        """That a person saw what another asked for, before they do; once, however often they look.
+
+        Raises:
+            LedgerError: not recorded, so not shown.
+        """
+        if caller.actor is not None:
+            return
+        person = (caller.subject.issuer, caller.subject.sub)
+        others = [item.decision_id for item in found if item.asker.subject != person]
+        decisions = self.shown.fresh(caller, others)
+        if decisions:
+            event_id = self.ids.new("evt")
+            event = record_read(
+                caller, via="approval", decisions=decisions, query={}, event_id=event_id, now=now
+            )
+            self.ledger.append([event], deadline=self._deadline())
+            self.shown.note(caller, decisions)
 
     def _cancelled(self, approval_id: str, caller: Caller, *, now: float) -> Approval:
         approval = record.load(self.ledger, self.states, caller.tenant, approval_id)

@@ -26,7 +26,7 @@ class Closing:
     ledger: Ledger
     states: States
 
-    def close(self, *revocations: Revocation, now: float) -> int:
+    def close(self, *revocations: Revocation, now: float, reason: str = REVOKED) -> int:
         """Close what these (of one tenant) end; how many. What fails is left to the next look."""
         closed, deadline = 0, self.clock.monotonic() + CLOSING_SECONDS
         tenant = revocations[0].tenant
@@ -40,7 +40,7 @@ class Closing:
                 standing = Standing.of_approval(approval, seconds_of(approval.opened_at))
                 if any(revocation.ends(standing) for revocation in revocations):
                     event_id = self.ids.new("evt")
-                    event = record.cancelled(approval, REVOKED, event_id=event_id, now=now)
+                    event = record.cancelled(approval, reason, event_id=event_id, now=now)
                     with suppress(LedgerError):  # a rival's step came first
                         self.ledger.append([event], deadline=deadline)
                         closed += 1

@@ -15,7 +15,7 @@ from dataclasses import replace
 from counterfoil.core.canonical import digest
 from counterfoil.core.model import AuthorizationRequest, Caller
 from counterfoil.core.run_record import OPENED
-from counterfoil.errors import LedgerCorrupt
+from counterfoil.errors import LedgerCorrupt, RevokedCredential
 from counterfoil.ports import Ledger, StoredEvent
 
 MAX_REMEMBERED_CHARACTERS = 4_000_000
@@ -29,7 +29,8 @@ class RunPrompts:
         self._ledger = ledger
         self._known: OrderedDict[tuple[str, str], str | None] = OrderedDict()
         self._characters = 0
-        self._lock = threading.Lock()  # owns both above
+        self._forgot = 0
+        self._lock = threading.Lock()  # owns all above
 
     def filled(
         self, requests: Sequence[AuthorizationRequest], caller: Caller
@@ -38,6 +39,7 @@ class RunPrompts:
 
         Raises:
             LedgerError: the record cannot be read, or is of another prompt than the token.
+            RevokedCredential: the run was erased with its person.
         """
         if caller.prompt_digest is None or caller.run_id is None:
             return list(requests)
@@ -57,8 +59,11 @@ class RunPrompts:
             if name in self._known:
                 self._known.move_to_end(name)
                 return self._known[name]
+            forgot = self._forgot
         prompt = self._read(tenant, run_id)
         with self._lock:
+            if self._forgot != forgot:  # it may be that of the person who was erased meanwhile
+                return prompt
             self._known[name] = prompt
             self._characters += len(prompt or "") + len(run_id)
             while self._characters > MAX_REMEMBERED_CHARACTERS:
@@ -66,8 +71,19 @@ class RunPrompts:
                 self._characters -= len(forgotten or "") + len(old)
         return prompt
 
+    def forget(self, _keys: object = None) -> None:
+        """Drop all: a person was erased, and nobody knows here whose prompts were theirs."""
+        with self._lock:
+            self._forgot += 1
+            self._known.clear()
+            self._characters = 0
+
     def _read(self, tenant: str, run_id: str) -> str | None:
-        return recorded_prompt(self._ledger.trail(tenant, run_id))
+        trail = self._ledger.trail(tenant, run_id)
+        if any(event.kind == OPENED and event.missing for event in trail):
+            # Without its prompt, a rule that denies on a word of it would be passed by.
+            raise RevokedCredential("the run was erased with its person")
+        return recorded_prompt(trail)
 
 
 def recorded_prompt(events: Iterable[StoredEvent]) -> str | None:

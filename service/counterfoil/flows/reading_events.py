@@ -31,7 +31,7 @@ def record_read(
 
     Args:
         caller: who read.
-        via: `search` or `trail`.
+        via: `search`, `trail` or `approval`.
         decisions: what was shown; none is an answer too.
         query: the filters but for a person: whom it asked about is no word of the reader's,
             and must go with that person.

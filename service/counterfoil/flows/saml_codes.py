@@ -33,7 +33,7 @@ _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)  # RFC 7636 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerSamlCodes:
-    """Implements `ports.SamlCodes` over the ledger's writer.
+    """Implements `ports_tokens.SamlCodes` over the ledger's writer.
 
     `random` returns so many unguessable bytes.
     """
@@ -73,7 +73,7 @@ class LedgerSamlCodes:
         return code
 
     def take(self, unverified_code: str, unverified_verifier: str, *, now: float) -> VerifiedSource:
-        """Spend a code (`ports.SamlCodes`)."""
+        """Spend a code (`ports_tokens.SamlCodes`)."""
         if not _CODE.fullmatch(unverified_code) or not _VERIFIER.fullmatch(unverified_verifier):
             raise SamlCodeRefused
         challenge = digest(unverified_verifier.encode("ascii"))

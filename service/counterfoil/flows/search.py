@@ -146,6 +146,7 @@ def _summary(event: StoredEvent) -> JsonObject:
         "actor": plain.get("actor"),
         "run": plain.get("run"),
         "policy": plain.get("policy"),
+        **({} if event.missing is None else {"missing": event.missing}),
     }
 
 

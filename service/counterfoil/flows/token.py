@@ -51,7 +51,6 @@ from counterfoil.ports import (
     Ids,
     Ledger,
     Proof,
-    SamlCodes,
     SourceVerifier,
 )
 from counterfoil.ports_tokens import (
@@ -60,6 +59,7 @@ from counterfoil.ports_tokens import (
     Launchers,
     Proofs,
     Revocations,
+    SamlCodes,
     SubjectTokens,
 )
 

@@ -15,6 +15,7 @@ from counterfoil.errors import NotFound
 from counterfoil.flows.access import may_read
 from counterfoil.flows.reading_events import record_read
 from counterfoil.ports import Clock, IdentityVerifier, Ids, Ledger, Proof, StoredEvent
+from counterfoil.ports_masking import Masked, Masker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class TrailFlow:
     ids: Ids
     identity: IdentityVerifier
     ledger: Ledger
+    masker: Masker
     ledger_timeout_seconds: float
 
     def run(
@@ -55,19 +57,29 @@ class TrailFlow:
             )
             deadline = self.clock.monotonic() + self.ledger_timeout_seconds
             self.ledger.append([event], deadline=deadline)
-        return {"decision_id": decision_id, "events": [_event_json(event) for event in trail]}
+        return {"decision_id": decision_id, "events": [self._shown(event) for event in trail]}
+
+    def _shown(self, event: StoredEvent) -> JsonValue:
+        """An event as it is told: what looks like a secret is hidden, and where is said."""
+        masked = self.masker.mask(
+            {
+                name: data.decode() if name == "prompt" else json.loads(data)
+                for name, data in event.payload.items()
+            }
+        )
+        return _event_json(event, masked)
 
 
-def _event_json(event: StoredEvent) -> JsonValue:
+def _event_json(event: StoredEvent, masked: Masked) -> JsonValue:
+    found = [finding.json() for finding in masked.findings]
     return {
         "event": event.kind,
         "event_id": event.event_id,
         "time": event.time,
         "index": event.index,
         **event.plain,
-        "payload": {
-            name: data.decode() if name == "prompt" else json.loads(data)
-            for name, data in event.payload.items()
-        },
+        "payload": masked.payload,
+        **({"secrets": found} if found else {}),
+        **({} if event.missing is None else {"missing": event.missing}),
         "receipt": receipt_json(event.receipt),
     }

@@ -22,21 +22,24 @@ from counterfoil.core.meanwhile import together
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import (
     CounterfoilError,
-    IdempotencyConflict,
-    IdempotencyInProgress,
+    IdempotencyErased,
+    LedgerCorrupt,
     LedgerStopped,
     LedgerUnavailable,
-    StateConflict,
 )
 from counterfoil.grouping import Grouper, GroupLost
+from counterfoil.ledger.answers import Stale, refusal
 from counterfoil.ledger.asking import FRAME_ROOM, Ask, fitting
 from counterfoil.ledger.channel import Channel
+from counterfoil.ledger.erasures import ErasureWatch
 from counterfoil.ledger.evidence_reader import EvidenceReader
 from counterfoil.ledger.fields import seal_ahead
 from counterfoil.ledger.frames import MAX_FRAME_BYTES, Value, encode
 from counterfoil.ledger.keys import load_master
+from counterfoil.ledger.privacy import PrivacyLedger
 from counterfoil.ledger.reader import Reader, receipt_of
 from counterfoil.ledger.receipt_watch import GOES_ON, ReceiptWatch, StoppedTenants
+from counterfoil.ledger.retention import RetentionLedger
 from counterfoil.ledger.revoked import RevocationReader
 from counterfoil.ledger.sealing import (
     KeyRing,
@@ -54,14 +57,6 @@ from counterfoil.ports import Clock, Event, Health, Once, Recorded, SealedAhead,
 
 MAX_GROUP = 64
 MAX_WAITING: Final = 1_024  # callers of one worker; more would only wait for their 503
-
-
-class OnceConflict(IdempotencyConflict):
-    """The same scope came with another body."""
-
-
-class _Stale(Exception):
-    """The writer knows neither this ledger's name nor this data key (any more)."""
 
 
 class LedgerClient:
@@ -89,10 +84,16 @@ class LedgerClient:
     ) -> None:
         self._clock = clock
         self._master = Master(load_master(keys_directory, create=create_keys))
-        self._keys = KeyRing(self._master, self._fetch_key)
         self._channel = Channel(socket_path, clock.monotonic)
         self._grouper: Grouper[Ask, Value] = Grouper(self._exchange, MAX_GROUP)
         self._reader = Reader(source_of(place), self._master, self._receipt_key, self._renewed_key)
+        self.erasures = self._reader.erasures
+        self._watch = ErasureWatch(self.erasures)
+        self._keys = KeyRing(self._master, self._fetch_key, self._watch.begin)
+        self.erasures.listeners.append(self._keys.forget_erased)
+        self.privacy = PrivacyLedger(
+            self._reader, self._master, self._ask, self._seal, self._forget
+        )
         self.states = StateReader(self._reader, self._master, clock)
         self.revocations = RevocationReader(self._reader, self._master, clock)
         self.evidence = EvidenceReader(self._reader.rows, self._receipt_key, self._renewed_key)
@@ -100,6 +101,7 @@ class LedgerClient:
         self.receipts = ReceiptWatch(self._reader.leaf, self._receipt_key, stopped)
         self.slices = Slices(self._reader, self._master)
         self.reader = self._reader
+        self.retention = RetentionLedger(self._reader, self._ask, self._seal)
         self._name: VerifierKey | None = None  # the ledger's prefix and public key
         self._waiting = 0
         self._lock = threading.Lock()  # owns `_waiting`
@@ -128,15 +130,13 @@ class LedgerClient:
             raise LedgerStopped
         try:
             return self._append(events, deadline, meanwhile)
-        except _Stale:
+        except Stale:
             # The writer refused before writing anything, so a second try is not a second
             # record: a restored ledger has another name, an erased person gets a new key.
-            self._name = None
-            for event in events:
-                self._keys.forget(event.tenant, event.subject)
+            self._forget(events)
         try:
             return self._append(events, deadline, meanwhile)
-        except _Stale as error:
+        except Stale as error:
             raise LedgerUnavailable("the writer refused a fresh event") from error
 
     def seal_ahead(
@@ -169,7 +169,7 @@ class LedgerClient:
             case ["done", bytes(sealed_answer)]:
                 return self._open_once(once, sealed_answer)
             case answer:
-                raise _error(answer)
+                raise refusal(answer)
 
     def release(self, once: Once) -> None:
         """Give a claim back (`ports.Ledger`); never raises ours, its deadline does it too."""
@@ -188,7 +188,7 @@ class LedgerClient:
             case ["ok", bool(fresh)]:
                 return fresh
             case answer:
-                raise _error(answer)
+                raise refusal(answer)
 
     def take(self, once: Once, *, deadline: float) -> bytes | None:
         """Hand out a stored answer once (`ports.OneTimeAnswers`); None where there is none.
@@ -203,7 +203,7 @@ class LedgerClient:
             case ["done", bytes(sealed_answer)]:
                 return self._open_once(once, sealed_answer)
             case answer:
-                raise _error(answer)
+                raise refusal(answer)
 
     def trail(self, tenant: str, decision_id: str) -> list[StoredEvent]:
         """All events of a decision in log order, opened (`ports.Ledger`).
@@ -220,10 +220,11 @@ class LedgerClient:
         except CounterfoilError as error:
             return Health(ready=False, detail=str(error))
         sound = isinstance(answer, list) and answer[:1] == ["ok"]
-        return Health(ready=sound, detail="" if sound else str(_error(answer)))
+        return Health(ready=sound, detail="" if sound else str(refusal(answer)))
 
     def close(self) -> None:
         """Close connections; only when no call is running."""
+        self._watch.close()
         self._channel.close()
         self._reader.close()
 
@@ -240,7 +241,12 @@ class LedgerClient:
                     self._recorded(*parts) for parts in zip(events, sealed, results, strict=True)
                 ]
             case answer:
-                raise _error(answer)
+                raise refusal(answer)
+
+    def _forget(self, events: Sequence[Event]) -> None:
+        self._name = None
+        for event in events:
+            self._keys.forget(event.tenant, event.subject)
 
     def _seal(self, event: Event, deadline: float) -> Sealed:
         key = None
@@ -267,9 +273,11 @@ class LedgerClient:
                 raise LedgerUnavailable("the ledger writer gave an unknown answer")
 
     def _open_once(self, once: Once, sealed_answer: bytes) -> bytes:
-        key = self._reader.data_key(once_key_id(sealed_answer))
+        key = self._reader.data_key(name := once_key_id(sealed_answer))
         if key is None:
-            raise LedgerUnavailable("the stored answer was erased")
+            if self.erasures.holds(name):
+                raise IdempotencyErased
+            raise LedgerCorrupt("the data key of a stored answer is gone, and not erased")
         return open_once(sealed_answer, once, key, self._master)
 
     def _fetch_key(
@@ -279,7 +287,7 @@ class LedgerClient:
             case ["ok", str(stored_name), bytes(stored)]:
                 return stored_name, stored
             case answer:
-                raise _error(answer)
+                raise refusal(answer)
 
     def _receipt_key(self) -> VerifierKey:
         return self._ledger_name(self._clock.monotonic() + 1.0)
@@ -295,7 +303,7 @@ class LedgerClient:
                 case ["ok", str(keys)]:
                     name = self._name = parse_verifier_keys(keys)
                 case answer:
-                    raise _error(answer)
+                    raise refusal(answer)
         return name
 
     def _ask(
@@ -332,18 +340,3 @@ class LedgerClient:
             except LedgerUnavailable as error:
                 answers += [LedgerUnavailable(error.detail) for _ in frame]
         return answers
-
-
-def _error(answer: Value) -> Exception:
-    match answer:
-        case ["conflict", *_]:
-            return OnceConflict()
-        case ["in_progress", *_]:
-            return IdempotencyInProgress()
-        case ["stale", *_]:
-            return _Stale()
-        case ["state", *_]:
-            return StateConflict()
-        case [_, str(detail)]:
-            return LedgerUnavailable(detail)
-    return LedgerUnavailable("the ledger writer gave an unknown answer")

@@ -69,10 +69,13 @@ class BadRecord(ValueError):
     """What is wrong with a record, in a few words."""
 
 
-def check_record(record: StoredRecord, log: LogName, signs: Signs) -> Verdict:
+def check_record(
+    record: StoredRecord, log: LogName, signs: Signs, *, dropped: bool = False
+) -> Verdict:
     """Check all but the signature of one record; never raises for any content of the file.
 
-    Whether its sign counts in its place is asked of `signs.step` by the caller.
+    Whether its sign counts in its place is asked of `signs.step` by the caller. `dropped`: its
+    payload went by its age, and is to be missing.
     """
     leaf = record.leaf
     if not isinstance(leaf, bytes):
@@ -85,7 +88,7 @@ def check_record(record: StoredRecord, log: LogName, signs: Signs) -> Verdict:
     problem = _place_problem(record, value, log)  # 3
     if problem is None:
         try:
-            check_sealed(record.sealed, value["sealed"])  # 4
+            check_sealed(record.sealed, {} if dropped else value["sealed"])  # 4
         except BadRecord as error:
             problem = str(error)
     signature, sign = record.signature, None

@@ -12,6 +12,7 @@ from dataclasses import replace
 from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin, signed_note
 from counterfoil.core.entry import receipt_message
+from counterfoil.core.privacy import HOLD
 from counterfoil.core.succession import begun, record
 from counterfoil.core.times import rfc3339
 from counterfoil.core.tree import Frontier, leaf_hash
@@ -21,12 +22,29 @@ from counterfoil.ledger.frames import Value
 from counterfoil.ledger.keys import ReceiptKey
 from counterfoil.ledger.once import OnceRow
 from counterfoil.ledger.port import KEPT_SECONDS
-from counterfoil.ledger.requests import Item, Refused, admit, check_key, new_steps, read_item
+from counterfoil.ledger.requests import (
+    Drop,
+    Erasure,
+    Item,
+    Refused,
+    admit,
+    admit_drop,
+    admit_erasure,
+    check_key,
+    new_steps,
+    read_drop,
+    read_erasure,
+    read_item,
+)
 from counterfoil.ledger.startup import LogState
 
 _INSERT_ENTRY = (
     "INSERT INTO entries (seq, log, idx, event_id, decision_id, leaf, signature)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_RANGE = (
+    "SELECT e.idx, e.leaf, e.seq FROM entries e JOIN logs l ON l.log = e.log"
+    " WHERE l.tenant = ? AND e.idx >= ? AND e.idx < ? ORDER BY e.idx"
 )
 _INSERT_PAYLOAD = "INSERT INTO payloads (seq, sealed) VALUES (?, ?)"
 
@@ -51,6 +69,8 @@ class Group:
         self.touched: dict[str, LogState] = {}
         self.seq = seq
         self.written = 0  # bytes of leaves and payloads
+        self.dropped = False  # the same of payloads
+        self.erased = False  # whether something was destroyed that an older page still holds
 
     def apply(self, request: Value) -> list[Value]:
         """Carry out one request and return its answer: a code, then what belongs to it.
@@ -75,6 +95,10 @@ class Group:
                     return ["ok", once.spend(self._db, scope, until, self._now)]
                 case ["key", bytes(lookup), str(name), bytes(wrapped)]:
                     return self._key_of(lookup, name, wrapped)
+                case ["erase", *erasure]:
+                    return self._erase(read_erasure(erasure))
+                case ["drop", *drop]:
+                    return self._drop(read_drop(drop))
                 case _:
                     raise Refused("refused", "unknown request")
         except Refused as refusal:
@@ -126,6 +150,47 @@ class Group:
         if steps and not states.take_steps(self._db, steps, self._now):
             raise Refused("state")
         return ["ok", [self._record(item) for item in items]]
+
+    def _erase(self, erasure: Erasure) -> list[Value]:
+        """Destroy a data key and record it, in one transaction."""
+        row = self._db.execute(
+            "SELECT id FROM subject_keys WHERE lookup = ?", (erasure.lookup,)
+        ).fetchone()
+        held = any(
+            states.stands(self._db, erasure.item.tenant, HOLD, name) for name in erasure.holds
+        )
+        admit_erasure(erasure, key=row and row[0], held=held)
+        admit(
+            [erasure.item],
+            origin=self._origin,
+            key_exists=self._key_exists,
+            standing=self._standing,
+            destroying=True,
+        )
+        recorded = self._record(erasure.item)
+        self._db.execute("DELETE FROM subject_keys WHERE lookup = ?", (erasure.lookup,))
+        self._known_keys.discard(row[0])
+        self.erased = True
+        return ["ok", [recorded]]
+
+    def _drop(self, drop: Drop) -> list[Value]:
+        """Drop a range's payloads and record it, in one transaction."""
+        item, dropped = drop.item, drop.dropped
+        rows = self._db.execute(_RANGE, (item.tenant, dropped.start, dropped.end)).fetchall()
+        holds = states.keys_of(self._db, item.tenant, HOLD)
+        going = admit_drop(drop, [row[:2] for row in rows], holds=holds, now=self._now)
+        admit(
+            [item],
+            origin=self._origin,
+            key_exists=self._key_exists,
+            standing=self._standing,
+            destroying=True,
+        )
+        recorded = self._record(item)
+        numbers = [(rows[place][2],) for place in going]
+        self._db.executemany("DELETE FROM payloads WHERE seq = ?", numbers)
+        self.dropped = True
+        return ["ok", [recorded]]
 
     def _record(self, item: Item) -> Value:
         if item.earlier is not None and item.repeats:

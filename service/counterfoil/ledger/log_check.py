@@ -7,13 +7,16 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from time import sleep
 
 from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import KEY_ID_BYTES, Checkpoint, InvalidNote, open_checkpoint
-from counterfoil.core.entry import data_key_id
 from counterfoil.core.model import JsonObject
+from counterfoil.core.privacy import ERASURES, erased_key
+from counterfoil.core.retention import DROPS, Drops, read_dropped, stays
 from counterfoil.core.succession import MARKS, RECOVERED, Signs
 from counterfoil.core.tree import Frontier, leaf_hash
+from counterfoil.ledger.data_keys import DataKeys
 from counterfoil.ledger.evidence import (
     BadRecord,
     Leaf,
@@ -32,45 +35,21 @@ from counterfoil.ledger.stories import Stories
 
 _ROWS = 1_000  # read in one go: the length of a read transaction
 _REACHED = 20_000  # records between places where a check can be taken up again
-_KNOWN_KEYS = 100_000  # data key ids remembered before they are looked up again
+_NUMBERING_SECONDS = 1.0  # a record gets its number in a tenth of that
 
 _RECORDS = (
     "SELECT e.seq, e.idx, e.event_id, e.decision_id, e.leaf, e.signature, p.sealed"
     " FROM entries e LEFT JOIN payloads p ON p.seq = e.seq"
     " WHERE e.log = ? AND e.idx > ? AND e.idx < ? ORDER BY e.idx LIMIT ?"
 )
-_DATA_KEY = "SELECT lookup, wrapped FROM subject_keys WHERE id = ?"
 _TRAIL = (  # the plus keeps SQLite from walking the log by its other index
     "SELECT leaf FROM entries WHERE decision_id = ? AND +log = ? AND +idx < ? ORDER BY idx"
 )
+_FIXED = "SELECT idx, leaf FROM entries WHERE decision_id = ? AND +log = ? ORDER BY idx"
 _CHECKPOINTS = (
     "SELECT number, size, frontier, note FROM checkpoints"
     " WHERE log = ? AND number > ? AND number <= ? ORDER BY number LIMIT ?"
 )
-
-
-class DataKeys:
-    """What is wrong with a data key, if anything; remembers a bounded number of sound ones."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._sound: set[str] = set()
-
-    def problem(self, name: str) -> str | None:
-        """None where the key is there, whole and its person's (`data_key_id`)."""
-        if name in self._sound:
-            return None
-        row = self._db.execute(_DATA_KEY, (name,)).fetchone()
-        match row:
-            case None:
-                return f"lost its data key {name}"
-            case (bytes(lookup), bytes(wrapped)) if data_key_id(lookup, wrapped) == name:
-                if len(self._sound) >= _KNOWN_KEYS:
-                    self._sound.clear()
-                self._sound.add(name)
-                return None
-            case _:
-                return f"its data key {name} was changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +93,9 @@ class LogCheck:
         self._signatures = Signatures(pool)
         self._previous_seq = 0
         self._payloads = 0
+        self._erased: dict[str, int] | None = None  # data key → the place of its erasure
+        self._drops = self._dropped()
+        self._looked_again = False
 
     def run(self) -> int:
         """Walk the log; returns how many payload rows belong to it."""
@@ -153,7 +135,7 @@ class LogCheck:
         if self._known(record.index, record.leaf) and isinstance(record.leaf, bytes):
             verdict = Verdict(leaf_hash(record.leaf), None, None)
         else:
-            verdict = check_record(record, self._row.name, self._signs)
+            verdict = self._checked_record(record)
         if verdict.problem is not None:
             self._find(where, verdict.problem)
         elif verdict.leaf is not None:
@@ -190,6 +172,27 @@ class LogCheck:
             return False
         return not any(mark in leaf for mark in MARKS)
 
+    def _checked_record(self, record: StoredRecord) -> Verdict:
+        index = record.index if isinstance(record.index, int) else -1
+        dropped = self._drops.of(index)
+        verdict = check_record(record, self._row.name, self._signs, dropped=dropped is not None)
+        lacks = verdict.leaf is not None and record.sealed is None and bool(verdict.leaf["sealed"])
+        if lacks and dropped is None and not self._looked_again:
+            self._look_again()  # dropped while this check ran
+            dropped = self._drops.of(index)
+            verdict = check_record(record, self._row.name, self._signs, dropped=dropped is not None)
+        if dropped is not None and verdict.leaf is not None and verdict.problem is None:
+            leaf = verdict.leaf
+            if leaf["time"] >= dropped.cutoff or stays(leaf["decision_id"]):
+                return Verdict(verdict.hashed, leaf, "its payload was dropped before its time")
+        return verdict
+
+    def _look_again(self) -> None:
+        """Once, for what was destroyed while this check ran, and is perhaps not numbered yet."""
+        self._looked_again = True
+        sleep(_NUMBERING_SECONDS)
+        self._erased, self._drops = self._erasures(), self._dropped()
+
     def _note_reached(self) -> None:
         self._failed_signatures()
         if not self._report.found and self._stories.whole:
@@ -203,7 +206,7 @@ class LogCheck:
     def _judge(self, index: int, where: str, leaf: Leaf) -> None:
         """What the record says: its data key, its place in its story, its clock."""
         key = leaf["subject_key"]
-        problem = None if key is None else self._keys.problem(key)
+        problem = None if key is None else self._key_problem(key, index)
         told = self._stories.step(index, leaf)
         for what in (problem, told):
             if what is not None:
@@ -211,6 +214,47 @@ class LogCheck:
         skew = self._stories.skew_seconds(leaf)
         if skew:
             self._report.flag_skew(f"log {self._origin}, {where}", skew)
+
+    def _key_problem(self, key: str, index: int) -> str | None:
+        """What is wrong with the data key of a record at a place, if anything.
+
+        An erasure's own record is judged in its turn like any other, so one that was put in
+        is found there.
+        """
+        if self._erased is None:
+            self._erased = self._erasures()
+        problem = None if key in self._erased else self._keys.problem(key)
+        if problem is not None and not self._looked_again and not self._keys.there(key):
+            self._look_again()
+        at = self._erased.get(key)
+        if at is None:
+            return problem
+        if index > at:
+            return f"is sealed under the data key {key}, which was erased before"
+        return (
+            f"its data key {key} was erased, and is there again" if self._keys.there(key) else None
+        )
+
+    def _erasures(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for index, leaf in self._fixed(ERASURES):
+            key = erased_key(leaf)
+            if key is not None:
+                found.setdefault(key, index)
+        return found
+
+    def _dropped(self) -> Drops:
+        drops = Drops()
+        for _, leaf in self._fixed(DROPS):
+            dropped = read_dropped(leaf)
+            if dropped is not None:
+                drops.add(dropped)
+        return drops
+
+    def _fixed(self, trail: str) -> Iterator[tuple[int, Leaf]]:
+        for index, leaf in self._db.execute(_FIXED, (trail, self._row.log)).fetchall():
+            with suppress(BadRecord, TypeError):  # found and named when its turn comes
+                yield index, read_leaf(leaf)
 
     def _earlier(self, trail: str, index: int) -> Iterator[JsonObject]:
         for (leaf,) in self._db.execute(_TRAIL, (trail, self._row.log, index)):

@@ -7,21 +7,23 @@ and the leaf itself names this tenant and decision, so that an edited file answe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 import orjson
 
 from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import KEY_ID_BYTES, VerifierKey, log_origin
 from counterfoil.core.entry import receipt_message
-from counterfoil.core.model import JsonObject, Receipt
+from counterfoil.core.model import Receipt
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import LedgerCorrupt, LedgerUnavailable
+from counterfoil.ledger.erasures import Erasures, KnownDrops
 from counterfoil.ledger.fields import DataKey
 from counterfoil.ledger.keys import Verifier
+from counterfoil.ledger.marks import Marked, marked_of
 from counterfoil.ledger.port import Source
 from counterfoil.ledger.sealing import Master, open_payload, unpack_sealed
 from counterfoil.ledger.sqlite_source import SqliteSource
@@ -49,17 +51,6 @@ _MARKED_BACKWARDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """What stands readable in an entry of a trail that tenants have in common."""
-
-    seq: int
-    tenant: str
-    kind: str
-    time: str
-    plain: JsonObject
-
-
 class Reader:
     """Opens stored events.
 
@@ -81,6 +72,8 @@ class Reader:
         self._query = self._source.query
         self._master = master
         self._receipt_key, self._renewed = receipt_key, renewed or receipt_key
+        self.erasures = Erasures(self)
+        self.drops = KnownDrops(self)
 
     def trail(self, tenant: str, decision_id: str) -> list[StoredEvent]:
         """All events of a decision of this tenant, in log order.
@@ -175,7 +168,7 @@ class Reader:
         return self._opened(self._query(sql, (trail, str(seq))))
 
     def _opened(self, rows: list[tuple[object, ...]]) -> list[Marked]:
-        return [self._mark(row) for row in rows]
+        return [marked_of(row, self._check) for row in rows]
 
     def states(self, sql: str, *parameters: str | bytes) -> list[StoredState]:
         """Rows of one of the queries in `states.py`.
@@ -269,11 +262,7 @@ class Reader:
             self._check((origin, event_id, hashed, time), signature)
             if fields["tenant"] != tenant:
                 raise LedgerCorrupt(f"entry {index}: a leaf of another tenant's log")
-            payload: dict[str, bytes] = {}
-            data_key = self.data_key(fields["subject_key"]) if isinstance(sealed, bytes) else None
-            if isinstance(sealed, bytes) and data_key is not None:
-                blobs = unpack_sealed(sealed)
-                payload = open_payload(data_key, blobs, fields["commitments"], (origin, event_id))
+            payload, missing = self._payload(fields, sealed, index)
         except (ValueError, KeyError, TypeError) as error:
             raise LedgerCorrupt(f"entry {index} cannot be read: {error}") from error
         return StoredEvent(
@@ -285,23 +274,27 @@ class Reader:
             plain=fields["plain"],
             payload=payload,
             receipt=receipt_of(origin, event_id, hashed, time, signature),
+            missing=missing,
         )
 
-    def _mark(self, row: tuple[object, ...]) -> Marked:
-        match row:
-            case (int(seq), str(tenant), bytes(leaf), bytes(signature)):
-                pass
-            case _:
-                raise LedgerCorrupt("a row of the ledger has another shape")
-        try:
-            fields = orjson.loads(leaf)
-            signed = (fields["origin"], fields["event_id"], b64url(leaf_hash(leaf)), fields["time"])
-            self._check(signed, signature)
-            if fields["tenant"] != tenant:
-                raise LedgerCorrupt("an entry stands in another tenant's log")
-            return Marked(seq, tenant, fields["event"], fields["time"], fields["plain"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise LedgerCorrupt(f"an entry cannot be read: {error}") from error
+    def _payload(
+        self, fields: Mapping[str, Any], sealed: object, index: int | None
+    ) -> tuple[dict[str, bytes], str | None]:
+        """What was sealed, opened; or why it cannot be, if that was recorded."""
+        if not fields["sealed"]:
+            return {}, None
+        key = self.data_key(fields["subject_key"])
+        if key is None:
+            if not self.erasures.holds(fields["subject_key"]):
+                raise LedgerCorrupt(f"{fields['event_id']}: its data key is gone, and not erased")
+            return {}, "erased"
+        if not isinstance(sealed, bytes):
+            if not self.drops.covers(fields["tenant"], index):
+                raise LedgerCorrupt(f"{fields['event_id']}: its payload is gone, and not dropped")
+            return {}, "dropped"
+        blobs = unpack_sealed(sealed)
+        place = (fields["origin"], fields["event_id"])
+        return open_payload(key, blobs, fields["commitments"], place), None
 
 
 def leaf_fields(leaf: object) -> dict[str, object]:

@@ -28,7 +28,8 @@ from counterfoil.core.revocation import (
 )
 from counterfoil.core.times import seconds_of
 from counterfoil.errors import LedgerCorrupt
-from counterfoil.ledger.reader import Marked, Reader
+from counterfoil.ledger.marks import Marked
+from counterfoil.ledger.reader import Reader
 from counterfoil.ledger.sealing import Master
 from counterfoil.ports import Clock
 

@@ -11,6 +11,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -100,10 +101,16 @@ class Master:
 class KeyRing:
     """Open data keys of this process, the least recently used forgotten; made on request."""
 
-    def __init__(self, master: Master, fetch: Callable[..., tuple[str, bytes]]) -> None:
-        self._master, self._fetch = master, fetch
+    def __init__(
+        self,
+        master: Master,
+        fetch: Callable[..., tuple[str, bytes]],
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._master, self._fetch, self._opened = master, fetch, opened
         self._lock = threading.Lock()
         self._keys: OrderedDict[tuple[str, tuple[str, str] | None], DataKey] = OrderedDict()
+        self._forgot = 0  # how often keys went: one fetched before may be among them
 
     def key_for(self, tenant: str, subject: tuple[str, str] | None, *, deadline: float) -> DataKey:
         """The data key of a person, from the writer where this process has not met them.
@@ -117,10 +124,13 @@ class KeyRing:
             return known
         lookup = self._master.lookup(tenant, subject)
         proposed = self._master.new_key(lookup)
+        forgot = self._forgot
         stored, wrapped = self._fetch(lookup, *proposed, deadline=deadline)
         key = self._master.unwrap(stored, lookup, wrapped)
+        self._opened()
         with self._lock:
-            self._keys[name] = key
+            if self._forgot == forgot:
+                self._keys[name] = key
             if len(self._keys) > MAX_CACHED_KEYS:
                 self._keys.popitem(last=False)
         return key
@@ -137,6 +147,16 @@ class KeyRing:
         """Drop a key that the writer does not know (any more)."""
         with self._lock:
             self._keys.pop((tenant, subject), None)
+
+    def forget_erased(self, names: AbstractSet[str] | None) -> None:
+        """Drop the keys of these ids, whoever's they are; None: all."""
+        with self._lock:
+            self._forgot += 1
+            if names is None:
+                self._keys.clear()
+                return
+            for person in [p for p, key in self._keys.items() if key.id in names]:
+                del self._keys[person]
 
 
 def needs_key(event: Event) -> bool:

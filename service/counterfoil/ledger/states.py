@@ -125,6 +125,23 @@ def _make(
     return made.rowcount == 1
 
 
+def stands(db: sqlite3.Connection, tenant: str, kind: str, name: bytes) -> bool:
+    """Whether anything of this name is open, whenever it would expire."""
+    found = db.execute(
+        "SELECT 1 FROM states WHERE open = 1 AND tenant = ? AND kind = ? AND name = ?",
+        (tenant, kind, name),
+    ).fetchone()
+    return found is not None
+
+
+def keys_of(db: sqlite3.Connection, tenant: str, kind: str) -> set[str]:
+    """Of all that is open."""
+    rows = db.execute(
+        "SELECT key FROM states WHERE open = 1 AND tenant = ? AND kind = ?", (tenant, kind)
+    )
+    return {key for (key,) in rows}
+
+
 def stored_state(row: tuple[object, ...]) -> StoredState:
     """A row of the queries above.
 

@@ -101,6 +101,8 @@ class Store:
         self._guard = FileGuard(self._path)
         self._seq: int = last
         self._trouble = ""
+        self._owed_when_idle = False  # and so of before a drop, which comes in many pieces
+        self._owed = False  # the WAL still holds pages of before an erasure
         self._uncopied = 0  # about how many bytes of the WAL are not in the main file
         self._pruned_at = self._monotonic()
 
@@ -195,12 +197,14 @@ class Store:
         """
         if self._mark is not None:
             self._mark.keep()
-        if not idle and self._uncopied <= WAL_BYTES:
+        if not idle and not self._owed and self._uncopied <= WAL_BYTES:
             return
         try:
             self._guard.check()
             with translated():
-                if self._guard.wal_bytes > 4 * WAL_BYTES and idle:
+                if self._owed or (idle and self._owed_when_idle):
+                    self._empty_wal()
+                elif self._guard.wal_bytes > 4 * WAL_BYTES and idle:
                     self._checkpoint("TRUNCATE")
                 elif self._uncopied:
                     self._copy_wal()
@@ -209,6 +213,13 @@ class Store:
                     self._pruned_at = self._monotonic()
         except StorageUnavailable as error:
             self._trouble = str(error)
+
+    def _empty_wal(self) -> None:
+        """Leave no older page behind: a reader may hold this up, and then it is tried again."""
+        held_up, _, _ = self._checkpoint("TRUNCATE")
+        self._owed = self._owed and bool(held_up)
+        self._owed_when_idle = self._owed_when_idle and bool(held_up)
+        self._uncopied = WAL_BYTES // 2 if held_up else 0
 
     def _copy_wal(self) -> None:
         _, frames, copied = self._checkpoint("PASSIVE")
@@ -254,6 +265,8 @@ class Store:
         self._logs.update(group.touched)
         self._seq = group.seq
         self._uncopied += _COMMIT_BYTES + group.written
+        self._owed = self._owed or group.erased
+        self._owed_when_idle = self._owed_when_idle or group.dropped
 
     def _group(self) -> Group:
         return Group(

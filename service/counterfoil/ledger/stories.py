@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from counterfoil.core.lifecycle import KINDS, Spending, Trail, allows
 from counterfoil.core.model import JsonObject
+from counterfoil.core.privacy import HOLDS, Holding, erased_key
+from counterfoil.core.retention import DROPPED, read_dropped, too_soon
 from counterfoil.core.times import seconds_of
 
 Earlier = Callable[[str, int], Iterable[JsonObject]]
@@ -28,6 +31,7 @@ class Stories:
         self._earlier = earlier
         self._trails: OrderedDict[str, Trail] = OrderedDict()
         self._spending = Spending()
+        self._holding = Holding()
         self._latest = ""
 
     def step(self, index: int, leaf: JsonObject) -> str | None:
@@ -38,12 +42,33 @@ class Stories:
             problem = "the event belongs to no trail"
             if isinstance(name, str):
                 problem = self._trail(name, index).step(leaf)
-        return problem or self._spent(leaf, index)
+        return problem or self._kept(leaf) or self._spent(leaf, index)
+
+    def _kept(self, leaf: JsonObject) -> str | None:
+        """Rules 8 to 10 of `core/lifecycle.py`."""
+        if leaf["decision_id"] == HOLDS and isinstance(leaf["plain"], dict):
+            return self._holding.step(str(leaf["event"]), leaf["plain"])
+        key = erased_key(leaf)
+        if key is not None and self._holding.over(key) is not None:
+            return "a person was erased under a legal hold"
+        return self._aged(leaf) if leaf["event"] == DROPPED else None
+
+    def _aged(self, leaf: JsonObject) -> str | None:
+        dropped = read_dropped(leaf)
+        with suppress(ValueError):
+            if dropped is None:
+                return "a drop that names no range"
+            if too_soon(dropped, str(leaf["time"])):
+                return "payloads were dropped that are younger than six months"
+            if self._holding.named(None) is not None:
+                return "payloads were dropped under a legal hold"
+            return None
+        return "a drop that names no time"
 
     @property
     def whole(self) -> bool:
         """Whether nothing is open here: what comes next can be judged without what was."""
-        return not self._spending.due
+        return not self._spending.due and not self._holding.standing
 
     def _spent(self, leaf: JsonObject, index: int) -> str | None:
         problem = self._spending.step(leaf)

@@ -22,9 +22,10 @@ from pathlib import Path
 from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin
 from counterfoil.errors import ConfigError, LedgerCorrupt
+from counterfoil.ledger.data_keys import DataKeys
 from counterfoil.ledger.evidence import LogName
 from counterfoil.ledger.held import Held, add_checked, read_held
-from counterfoil.ledger.log_check import DataKeys, LogCheck, LogRow
+from counterfoil.ledger.log_check import LogCheck, LogRow
 from counterfoil.ledger.port import Database
 from counterfoil.ledger.report import Report
 from counterfoil.ledger.schema import FORMAT

@@ -11,14 +11,28 @@ from dataclasses import dataclass, replace
 from counterfoil.core.canonical import b64url
 from counterfoil.core.checkpoint import VerifierKey, log_origin
 from counterfoil.core.entry import receipt_message
+from counterfoil.core.privacy import HOLD
 from counterfoil.core.tree import leaf_hash
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger import once
 from counterfoil.ledger.frames import Value
 from counterfoil.ledger.keys import ReceiptKey
 from counterfoil.ledger.once import OnceRow, Standing
-from counterfoil.ledger.postgresql.world import OnceEntry, Record, StateRow, Wants, World
-from counterfoil.ledger.requests import Item, Refused, admit, check_key, new_steps, read_item
+from counterfoil.ledger.postgresql.world import Lock, OnceEntry, Record, StateRow, Wants, World
+from counterfoil.ledger.requests import (
+    Drop,
+    Erasure,
+    Item,
+    Refused,
+    admit,
+    admit_drop,
+    admit_erasure,
+    check_key,
+    new_steps,
+    read_drop,
+    read_erasure,
+    read_item,
+)
 from counterfoil.ledger.states import Step
 
 
@@ -29,7 +43,7 @@ class Request:
     value: Value
     items: list[Item]
     wants: Wants
-    locks: frozenset[int]
+    locks: frozenset[Lock]
 
 
 def read_request(value: Value) -> Request:
@@ -51,6 +65,19 @@ def read_request(value: Value) -> Request:
         case ["key", bytes(lookup), str(name), bytes(wrapped)]:
             check_key(lookup, name, wrapped)
             wants.lookups.add(lookup)
+        case ["erase", *rest]:
+            erasure = read_erasure(rest)
+            items = [erasure.item]
+            _note(erasure.item, wants)
+            wants.lookups.add(erasure.lookup)
+            wants.names.update(erasure.holds)
+            wants.doomed.add(erasure.item.erases or "")
+        case ["drop", *rest]:
+            drop = read_drop(rest)
+            items = [drop.item]
+            _note(drop.item, wants)
+            wants.holding.add(drop.item.tenant)
+            wants.ranges.add((drop.item.tenant, drop.dropped.start, drop.dropped.end))
         case _:
             raise Refused("refused", "unknown request")
     return Request(value, items, wants, frozenset(wants.locks()))
@@ -63,6 +90,8 @@ def _note(item: Item, wants: Wants) -> None:
         wants.scopes.add(item.promise[0])
     if item.step is not None:
         wants.states.add((item.tenant, item.step.kind, item.step.key))
+        if item.step.kind == HOLD:
+            wants.holding.add(item.tenant)
         if item.step.expect_version is None:
             wants.names.add(item.step.name)
             wants.owners.add(item.step.owner)
@@ -125,6 +154,10 @@ class Plan:
                     if known is None:
                         known = world.keys[lookup] = world.new_keys[lookup] = (name, wrapped)
                     return ["ok", *known]
+                case ["erase", *rest]:
+                    return self._erase(read_erasure(rest))
+                case ["drop", *rest]:
+                    return self._drop(read_drop(rest))
                 case _:
                     raise Refused("refused", "unknown request")
         except Refused as refusal:
@@ -145,6 +178,52 @@ class Plan:
         if steps:
             self._take_steps(steps)
         return ["ok", [self._record(item) for item in items]]
+
+    def _erase(self, erasure: Erasure) -> list[Value]:
+        world, item = self._world, erasure.item
+        name, _ = world.keys.get(erasure.lookup, (None, b""))
+        held = any(
+            row.open and row.name in erasure.holds
+            for (tenant, kind, _), row in world.states.items()
+            if (tenant, kind) == (item.tenant, HOLD)
+        )
+        admit_erasure(erasure, key=name, held=held)
+        admit(
+            [item],
+            origin=lambda tenant: self._signer.origin(tenant)[0],
+            key_exists=world.key_ids.__contains__,
+            standing=self._standing,
+            destroying=True,
+        )
+        if item.event_id in world.records:
+            raise Refused("refused", "the event exists already")
+        del world.keys[erasure.lookup]
+        world.new_keys.pop(erasure.lookup, None)
+        world.key_ids.discard(str(name))
+        world.erased.add(erasure.lookup)
+        return ["ok", [self._record(item)]]
+
+    def _drop(self, drop: Drop) -> list[Value]:
+        world, item = self._world, drop.item
+        part = (item.tenant, drop.dropped.start, drop.dropped.end)
+        rows = world.ranges[part]
+        holds = {
+            key
+            for (tenant, kind, key), row in world.states.items()
+            if (tenant, kind) == (item.tenant, HOLD) and row.open
+        }
+        going = admit_drop(drop, [row[:2] for row in rows], holds=holds, now=world.now)
+        admit(
+            [item],
+            origin=lambda tenant: self._signer.origin(tenant)[0],
+            key_exists=world.key_ids.__contains__,
+            standing=self._standing,
+            destroying=True,
+        )
+        if item.event_id in world.records:
+            raise Refused("refused", "the event exists already")
+        world.dropped |= {rows[place][2] for place in going if rows[place][3]}
+        return ["ok", [self._record(item)]]
 
     def _take_steps(self, steps: list[tuple[str, str | None, Step]]) -> None:
         """All of these steps, or a refusal of the whole append."""

@@ -61,7 +61,21 @@ _RECORDS: Final = (
     "CREATE INDEX states_owner ON states (owner, expires_at)",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (("records", _RECORDS),)
+_RETENTION: Final = (
+    # The service may delete no payload; it may ask for those that are six months old by the
+    # server's own clock, which is their owner's floor (`core/retention.py`).
+    """CREATE FUNCTION drop_sealed(wanted bigint[]) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER SET search_path = counterfoil, pg_temp AS $$
+    WITH gone AS (DELETE FROM sealed s USING records r WHERE s.record = r.id
+        AND r.id = ANY(wanted) AND r.made_at < now() - interval '184 days' RETURNING 1)
+    SELECT count(*) FROM gone $$""",
+    "REVOKE ALL ON FUNCTION drop_sealed(bigint[]) FROM PUBLIC",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("records", _RECORDS),
+    ("retention", _RETENTION),
+)
 """Version n is the first n steps. A step adds, and never changes what an earlier one made."""
 
 COUNTER: Final = """CREATE TABLE migrations (version integer PRIMARY KEY, name text NOT NULL,
@@ -69,12 +83,15 @@ applied_at timestamptz NOT NULL DEFAULT now())"""
 
 SERVICE_RIGHTS: Final = (
     ("SELECT", "meta, migrations, entries, payloads"),
-    ("SELECT, INSERT", "records, sealed, positions, checkpoints, subject_keys"),
+    ("SELECT, INSERT", "records, sealed, positions, checkpoints"),
+    ("SELECT, INSERT, DELETE", "subject_keys"),
     ("SELECT, INSERT, UPDATE", "logs, states"),
     ("SELECT, UPDATE", "head"),
     ("SELECT, INSERT, UPDATE, DELETE", "once"),
+    ("EXECUTE", "FUNCTION drop_sealed(bigint[])"),
 )
-"""What a replica needs. No right to change or delete a record, a place or a checkpoint."""
+"""What a replica needs. No right to change or delete a record, a place or a checkpoint; a data
+key it may delete: that is an erasure, and one without its event is found."""
 
 _SHAPES: Final = {
     "checkpoints": "frontier bytea, log bigint, note bytea, number bigint, size bigint",

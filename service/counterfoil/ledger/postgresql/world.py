@@ -11,11 +11,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from counterfoil.core.privacy import HOLD
+from counterfoil.ledger.database import StorageUnavailable
 from counterfoil.ledger.postgresql.connection import SETTINGS, Connection, check_durable
 
 StateKey: TypeAlias = "tuple[str, str, str]"  # tenant, kind, key
+Range: TypeAlias = "tuple[str, int, int]"  # tenant, from, below
+Lock: TypeAlias = "tuple[int, bool]"  # its number, and whether others may hold it, too
 
-_LOCK = "SELECT k, pg_try_advisory_xact_lock(k) FROM unnest(%b::bigint[]) AS k"
+_LOCK = """SELECT k, shared, CASE WHEN shared THEN pg_try_advisory_xact_lock_shared(k)
+    ELSE pg_try_advisory_xact_lock(k) END
+    FROM unnest(%b::bigint[], %b::boolean[]) AS u (k, shared)"""
 # After the locks: the transaction gets its number here, so that what one writer did before
 # another in the same matter is numbered before it, too. The time is the server's, one clock
 # for all replicas: a replica that is ahead must not free what was spent.
@@ -37,6 +43,7 @@ _STATE_QUERIES = (
     ),
     _STATES.format("open = 1 AND name = ANY(%b)"),
     _STATES.format("open = 1 AND owner = ANY(%b)"),
+    _STATES.format(f"open = 1 AND kind = '{HOLD}' AND tenant = ANY(%s)"),
 )
 _RECORDS = """WITH new AS (
     INSERT INTO records (tenant, event_id, decision_id, leaf, signature)
@@ -58,6 +65,9 @@ _STATE_UPSERT = """INSERT INTO states SELECT * FROM unnest(%s::text[], %s::text[
     %s::bigint[], %s::text[], %s::int[], %b::bytea[], %b::bytea[], %s::text[], %s::float8[])
     ON CONFLICT (tenant, kind, key) DO UPDATE SET version = excluded.version,
     state = excluded.state, open = excluded.open"""
+_RANGE = """SELECT p.idx, r.leaf, r.id, EXISTS (SELECT 1 FROM sealed s WHERE s.record = r.id)
+    FROM positions p JOIN logs l ON l.log = p.log JOIN records r ON r.id = p.record
+    WHERE l.tenant = %s AND p.idx >= %s AND p.idx < %s ORDER BY p.idx"""
 _KEYS = "INSERT INTO subject_keys SELECT * FROM unnest(%s::text[], %b::bytea[], %b::bytea[])"
 
 
@@ -116,22 +126,27 @@ class Wants:
     states: set[StateKey] = field(default_factory=set)
     names: set[bytes] = field(default_factory=set)
     owners: set[bytes] = field(default_factory=set)
+    doomed: set[str] = field(default_factory=set)  # data keys that are to go
+    ranges: set[Range] = field(default_factory=set)  # of payloads that are to go
+    holding: set[str] = field(default_factory=set)  # tenants whose holds matter or change
 
-    def locks(self) -> set[int]:
-        """Numbers that two writers have in common where they touch the same row."""
+    def locks(self) -> set[Lock]:
+        """Numbers that two writers have in common where they touch the same row.
+
+        Many append under one data key at a time; only its erasure wants it alone, so that no
+        record is committed under a key that is gone.
+        """
         named = [
             *((b"scope", scope) for scope in self.scopes),
             *((b"lookup", lookup) for lookup in self.lookups),
             *((b"state", "\0".join(key).encode()) for key in self.states),
             *((b"name", name) for name in self.names),
             *((b"owner", owner) for owner in self.owners),
+            *((b"key", name.encode()) for name in self.doomed),
+            *((b"holds", tenant.encode()) for tenant in self.holding),
         ]
-        return {
-            int.from_bytes(
-                hashlib.blake2b(name, digest_size=8, person=kind).digest(), "big", signed=True
-            )
-            for kind, name in named
-        }
+        alone = {(_number(kind, name), False) for kind, name in named}
+        return alone | {(_number(b"key", name.encode()), True) for name in self.key_ids}
 
 
 @dataclass(slots=True)
@@ -149,6 +164,9 @@ class World:
     changed_once: set[bytes] = field(default_factory=set)
     changed_states: set[StateKey] = field(default_factory=set)
     new_keys: dict[bytes, tuple[str, bytes]] = field(default_factory=dict)
+    erased: set[bytes] = field(default_factory=set)  # lookups of keys that go
+    ranges: dict[Range, list[tuple[int, bytes, int, bool]]] = field(default_factory=dict)
+    dropped: set[int] = field(default_factory=set)  # records whose payloads go
 
     @property
     def changed(self) -> bool:
@@ -156,10 +174,15 @@ class World:
         return bool(self.records or self.changed_once or self.changed_states or self.new_keys)
 
 
-def try_locks(db: Connection, locks: Iterable[int]) -> set[int]:
+def try_locks(db: Connection, locks: Iterable[Lock]) -> set[Lock]:
     """Which of these locks this transaction holds now. Never waits."""
-    rows = db.execute(_LOCK, (sorted(locks),)).fetchall()
-    return {int(key) for key, held in rows if held}
+    rows = db.execute(_LOCK, _columns(sorted(locks)) or [[], []]).fetchall()
+    return {(int(key), bool(shared)) for key, shared, held in rows if held}
+
+
+def _number(kind: bytes, name: bytes) -> int:
+    hashed = hashlib.blake2b(name, digest_size=8, person=kind).digest()
+    return int.from_bytes(hashed, "big", signed=True)
 
 
 def load(db: Connection, wants: Wants) -> World:
@@ -182,7 +205,9 @@ def load(db: Connection, wants: Wants) -> World:
     if wants.key_ids:
         sql = "SELECT id FROM subject_keys WHERE id = ANY(%s)"
         world.key_ids = {name for (name,) in db.execute(sql, (list(wants.key_ids),)).fetchall()}
-    if wants.states:
+    for part in wants.ranges:  # index, leaf, record, whether its payload is there
+        world.ranges[part] = db.execute(_RANGE, part).fetchall()
+    if wants.states or wants.names or wants.ranges:
         _load_states(db, wants, world)
     stored = [entry.event_id for entry in world.once.values() if entry.event_id is not None]
     if stored:
@@ -193,10 +218,14 @@ def load(db: Connection, wants: Wants) -> World:
 
 
 def _load_states(db: Connection, wants: Wants, world: World) -> None:
-    columns = [list(part) for part in zip(*wants.states, strict=True)]
-    for sql, parameters in zip(
-        _STATE_QUERIES, (columns, [list(wants.names)], [list(wants.owners)]), strict=True
-    ):
+    columns = _columns(list(wants.states)) or [[], [], []]
+    asked: list[list[Any]] = [
+        columns,
+        [list(wants.names)],
+        [list(wants.owners)],
+        [list(wants.holding)],
+    ]
+    for sql, parameters in zip(_STATE_QUERIES, asked, strict=True):
         for tenant, kind, key, version, state, is_open, *rest in db.execute(
             sql.encode(), parameters
         ).fetchall():
@@ -208,6 +237,7 @@ def store(db: Connection, world: World) -> bool:
 
     Raises:
         psycopg.Error: the server failed.
+        StorageUnavailable: the server does not drop what it finds too young.
     """
     if world.records:
         records = list(world.records.values())
@@ -215,6 +245,12 @@ def store(db: Connection, world: World) -> bool:
         made = db.execute(_RECORDS, [_column(records, name) for name in names]).fetchall()
         if len(made) != len(records):
             return False
+    if world.dropped:
+        (gone,) = db.execute("SELECT drop_sealed(%s)", (list(world.dropped),)).fetchone() or (0,)
+        if gone != len(world.dropped):
+            raise StorageUnavailable("a payload is too young to be dropped by the server's clock")
+    if world.erased:
+        db.execute("DELETE FROM subject_keys WHERE lookup = ANY(%b)", (list(world.erased),))
     if world.new_keys:
         keys = [(name, lookup, wrapped) for lookup, (name, wrapped) in world.new_keys.items()]
         db.execute(_KEYS, _columns(keys))

@@ -1,0 +1,64 @@
+"""A secret in a recorded request is hidden from those who read it, over HTTP and in `trail`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+
+from service import Service
+
+KEY = "AKIA" + "IOSFODNN7EXAMPLE"
+
+
+def test_a_secret_in_a_request_is_marked_and_told_to_nobody(service: Service) -> None:
+    person = f"mia-{secrets.token_hex(4)}"
+    asked = service.authorize(
+        f"CREATE TABLE public.invoices (id text DEFAULT '{KEY}')",
+        token=service.token(person),
+        prompt=f"Use the key {KEY}",
+    ).body
+    path = f"/decisions/{asked['decision_id']}"
+    answer = service.request("GET", path, token=service.token(person, agent=None))
+    (event,) = answer.body["events"]
+    places = {item["at"] for item in event["secrets"]}
+    assert {item["kind"] for item in event["secrets"]} == {"aws_access_key"}
+    assert {"/prompt", "/arguments/sql"} <= places
+    assert KEY not in json.dumps(answer.body)
+    assert "[aws_access_key]" in event["payload"]["prompt"]
+    for more in ((), ("--json",)):
+        told = subprocess.run(
+            [sys.executable, "-I", "-m", "counterfoil.cli", "trail", asked["decision_id"], *more],
+            env=service.environment,
+            cwd=service.folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert KEY not in told.stdout
+        assert "aws_access_key" in told.stdout
+
+
+def test_an_operators_reading_is_recorded_by_the_running_service(service: Service) -> None:
+    decision = service.authorize().body["decision_id"]
+    command = [sys.executable, "-I", "-m", "counterfoil.cli"]
+    for words in (("trail", decision), ("tail", "--no-follow", "--json")):
+        done = subprocess.run(
+            [*command, *words],
+            env=service.environment,
+            cwd=service.folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stderr == ""
+    *_, by_trail, by_tail = [
+        line for line in map(json.loads, done.stdout.splitlines()) if line["event"] == "record_read"
+    ]
+    assert by_trail["subject"] is None
+    auditor = service.token("carol", ("compliance",), None)
+    leaf = service.request("GET", f"/ledger/default/entry/{by_trail['index']}", token=auditor).body
+    plain = json.loads(leaf)["plain"] if isinstance(leaf, bytes) else leaf["plain"]
+    assert (plain["via"], plain["decisions"]) == ("trail", [decision])
+    assert by_tail["index"] > by_trail["index"]
