@@ -1,4 +1,4 @@
-"""What `counterfoil explain --lines` says of many SQL texts, in one run of the command."""
+"""What `counterfoil explain --lines` says of many calls, in one run of the command."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ Answers = Mapping[str, Any]
 def explained(folder: Path, texts: Iterable[str], *arguments: str) -> Answers:
     """Each text's explanation, in one run of the command."""
     listed = list(texts)
+    calls = [("run_sql", {"database": "orders", "sql": sql}) for sql in listed]
+    return dict(zip(listed, explained_calls(folder, calls, *arguments), strict=True))
+
+
+def explained_calls(
+    folder: Path, calls: Iterable[tuple[str, Mapping[str, Any]]], *arguments: str
+) -> list[Any]:
+    """Each call's explanation, in order, in one run of the command."""
     lines = folder / "lines.jsonl"
-    lines.write_bytes(
-        b"".join(
-            json.dumps(
-                {"tool": "run_sql", "arguments": {"database": "orders", "sql": sql}}
-            ).encode()
-            + b"\n"
-            for sql in listed
-        )
-    )
+    asked = [json.dumps({"tool": tool, "arguments": given}) for tool, given in calls]
+    lines.write_text("".join(f"{line}\n" for line in asked), "utf-8")
     answers = folder / "answers.jsonl"
     with pytest.MonkeyPatch.context() as patch, answers.open("w") as out:
         patch.chdir(folder)
@@ -36,5 +37,4 @@ def explained(folder: Path, texts: Iterable[str], *arguments: str) -> Answers:
         # What is read is the matter here, not how soon on a machine that others keep busy.
         patch.setattr(process, "ITEM_SECONDS", 10.0)
         assert main(["explain", "--lines", str(lines), *arguments]) == 0
-    said = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
-    return dict(zip(listed, said, strict=True))
+    return [json.loads(line) for line in answers.read_text("utf-8").splitlines()]

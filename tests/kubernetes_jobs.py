@@ -70,7 +70,7 @@ def thing(version: str, kind: str, name: str, **rest: Any) -> dict[str, Any]:
 
 _PORTS = [{"port": 80}]
 PLAIN: dict[str, dict[str, Any]] = {
-    "ConfigMap": thing("v1", "ConfigMap", "new", data={"a": "b"}),
+    "ConfigMap": thing("v1", "ConfigMap", "new", data={"a": "b"}, labels={"app": "web"}),
     "Secret": thing("v1", "Secret", "new", stringData={"a": "b"}, type="Opaque"),
     "Service": thing("v1", "Service", "new", spec={"ports": _PORTS, "selector": {"app": "web"}}),
     "ServiceAccount": thing("v1", "ServiceAccount", "new"),
