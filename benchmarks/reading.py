@@ -2,17 +2,14 @@
 
 Each statement is new, goes alone to a supervised child and comes back; the kernel's accounts
 of both processes are added. The aim is 120 us for a typical statement on a machine that does
-nothing else, 150 us for a manifest as JSON and 450 us for the same as YAML.
+nothing else.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Final
-
-import yaml
 
 from counterfoil.core.model import Command, JsonObject, JsonValue, Resource
 from counterfoil.reading.pool import ReaderPool
@@ -23,8 +20,6 @@ _RESOURCES: Final = {
         "postgresql": "postgresql://127.0.0.1:5432/orders",
         "mysql": "mariadb://127.0.0.1:3306/orders",
         "sqlite": "sqlite:/srv/orders.db",
-        "kubernetes": "https://127.0.0.1:6443",
-        "oci_registry": "https://registry.example.com",
     }.items()
 }
 _TEXTS: Final = (
@@ -36,7 +31,7 @@ _TEXTS: Final = (
     ("mysql", "SELECT id, total FROM invoices WHERE id = {}"),
     ("sqlite", "SELECT id, total FROM invoices WHERE id = {}"),
 )
-_TOOLS: Final[tuple[tuple[str, str, str, JsonValue, Resource | None], ...]] = (
+_OTHERS: Final[tuple[tuple[str, str, str, JsonValue, Resource | None], ...]] = (
     ("git", "run_git", "command", ["git", "push", "origin", "HEAD:refs/heads/topic"], Resource(
         type="git", id="api", location="https://git.example.com/acme/api.git")),
     ("filesystem", "read_file", "path", "src/shop/cart.py", Resource(
@@ -47,45 +42,6 @@ _TOOLS: Final[tuple[tuple[str, str, str, JsonValue, Resource | None], ...]] = (
          type="aws_sts", id="shop", location="arn:aws:account:eu-central-1:123456789012:account")),
 )  # fmt: skip
 """Family, tool, its argument, what it says, and the registered resource."""
-_FAMILIES: Final = {"kubernetes": "kubernetes", "oci_registry": "registry"}
-_MANIFEST: Final = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: web{}
-  namespace: staging
-  labels:
-    app.kubernetes.io/name: web
-spec:
-  replicas: 2
-  selector:
-    matchLabels:
-      app: web
-  template:
-    metadata:
-      labels:
-        app: web
-    spec:
-      automountServiceAccountToken: false
-      containers:
-        - name: web
-          image: registry.example.com/acme/web:1.4
-          ports:
-            - containerPort: 8080
-          resources:
-            limits:
-              cpu: 500m
-              memory: 128Mi
-          readinessProbe:
-            httpGet:
-              path: /healthz
-              port: 8080
-"""
-"""Of 650 bytes, as the aim was measured on."""
-
-
-def _as_json(manifest: str) -> str:
-    return json.dumps(yaml.safe_load(manifest))
 
 
 def table(count: int = 2000) -> list[str]:
@@ -97,7 +53,7 @@ def table(count: int = 2000) -> list[str]:
             worker, child = _measured(pool, [_command(kind, text.format(i)) for i in range(count)])
             name = f"{kind} {text.split()[0]}"
             lines.append(f"{name:24}  {worker:6.0f}  {child:5.0f}  {worker + child:4.0f}")
-        for family, tool, argument, value, resource in _TOOLS:
+        for family, tool, argument, value, resource in _OTHERS:
             more: JsonObject = {"language": "python"} if family == "code" else {}
             command = Command(
                 family=family,
@@ -108,31 +64,15 @@ def table(count: int = 2000) -> list[str]:
             )
             worker, child = _measured(pool, [command] * count)
             lines.append(f"{family:24}  {worker:6.0f}  {child:5.0f}  {worker + child:4.0f}")
-        for name, kind, texts in _others(count):
-            worker, child = _measured(pool, [_command(kind, text) for text in texts])
-            lines.append(f"{name:24}  {worker:6.0f}  {child:5.0f}  {worker + child:4.0f}")
         return lines
     finally:
         pool.close()
 
 
-def _others(count: int) -> list[tuple[str, str, list[str]]]:
-    yamls = [_MANIFEST.replace("web{}", f"web{i}") for i in range(count)]
-    return [
-        ("kubernetes JSON", "kubernetes", [_as_json(text) for text in yamls]),
-        ("kubernetes YAML", "kubernetes", yamls),
-        (
-            "image push",
-            "oci_registry",
-            [f"registry.example.com/acme/web:{i}" for i in range(count)],
-        ),
-    ]
-
-
 def _command(kind: str, sql: str) -> Command:
     return Command(
-        family=_FAMILIES.get(kind, "database"),
-        tool="push_image" if kind == "oci_registry" else "run_sql",
+        family="database",
+        tool="run_sql",
         arguments={"database": "orders", "sql": sql},
         command_argument="sql",
         resource=_RESOURCES[kind],

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import reading
+from benchmarks import reading, reading_targets
 from benchmarks.harness import disk, documents, hook, load, page, report, rivals, service
 from benchmarks.harness.load import Target
 from benchmarks.harness.paths import RESULTS, ROOT
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n".join(report.table(results)), end="\n\n")
     print("\n".join(report.cpu_table(results)), end="\n\n")
     print("\n".join(report.ratio_lines(pairs)), end="\n\n")
-    print("\n".join(reading.table()), end="\n\n")
+    print("\n".join([*reading.table(), *reading_targets.table()]), end="\n\n")
     if overhead is not None:
         print("\n".join(hook.table(overhead)), end="\n\n")
     print(f"one sync of this disk: {sync:.0f} us; machine: {report.machine()}")
