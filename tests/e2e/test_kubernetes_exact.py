@@ -6,6 +6,8 @@ set in `make e2e`, all jobs in `make prove`.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +33,13 @@ def _held(cluster: Cluster, names: list[str]) -> Plan:
             plan.add(text)
     plan.run()
     return plan
+
+
+@pytest.mark.e2e
+def test_the_tables_are_those_of_the_pinned_release() -> None:
+    script = kubernetes.ROOT / "tools" / "kubernetes_table.py"
+    done = subprocess.run([sys.executable, str(script), "--check"], check=False)
+    assert done.returncode == 0, "run tools/kubernetes_table.py"
 
 
 @pytest.mark.e2e
