@@ -136,6 +136,13 @@ def test_the_text_is_marked_with_what_each_part_causes(explain: Explain) -> None
     assert "rbac.granted" in out
 
 
+def test_the_rules_of_a_cluster_are_named(explain: Explain) -> None:
+    arguments = json.dumps({"cluster": "main", "manifest": MANIFEST})
+    code, out = explain("--tool", "kubectl_apply", "--arguments", arguments)
+    assert code == 0
+    assert "needs create, patch deployments web on kubernetes staging" in out
+
+
 def test_a_doubt_is_shown_at_its_place_with_the_way_on(explain: Explain) -> None:
     sql = "SELECT total, pg_sleep(9) FROM public.invoices"
     _, out = explain("--arguments", json.dumps({"database": "orders", "sql": sql}))

@@ -124,12 +124,22 @@ def _by_operation(required: Sequence[JsonValue]) -> dict[int, list[str]]:
     for right in map(members, required):
         columns = items(right.get("columns"))
         listed = f" ({', '.join(map(str, columns))})" if columns else ""
-        actions = ", ".join(map(str, items(right.get("actions"))))
+        actions = ", ".join(map(str, items(right.get("actions")))) or _rules(right)
         what = f"{right.get('object', right['type'])} {right.get('identifier', '')}"
         for number in items(right.get("operations")):
             if isinstance(number, int):
                 found.setdefault(number, []).append(shown(f"{actions}{listed} on {what}"))
     return found
+
+
+def _rules(right: dict[str, JsonValue]) -> str:
+    """Rules of a cluster: verbs and resource, with its names."""
+    said = []
+    for rule in map(members, items(right.get("rules"))):
+        verbs, resources = items(rule.get("verbs")), items(rule.get("resources"))
+        names = ", ".join(map(str, items(rule.get("resourceNames"))))
+        said.append(f"{', '.join(map(str, verbs))} {', '.join(map(str, resources))} {names}")
+    return "; ".join(part.rstrip() for part in said)
 
 
 def _span(item: dict[str, JsonValue], text: str) -> Span:
