@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from counterfoil.core.canonical import b64url
@@ -11,10 +12,12 @@ from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin, sig
 from counterfoil.core.entry import leaf_bytes, receipt_message
 from counterfoil.core.model import Receipt
 from counterfoil.core.tree import Frontier, leaf_hash
+from counterfoil.ledger import signing
 from counterfoil.ledger.keys import ReceiptKey, load_receipt_key
 from counterfoil.ledger.reader import receipt_of
-from counterfoil.ledger.signing import ORDER, order_rotation
-from ledgers import CLOCK, Ledger, new_id, soon
+from counterfoil.ledger.signing import ORDER, load_signing, order_rotation
+from counterfoil.ledger.store import Store
+from ledgers import CLOCK, ORIGIN, Ledger, new_id, soon
 
 OVERLAP_SECONDS = 4
 """Of a rotation on PostgreSQL: enough where all clocks are one; the command wants ten."""
@@ -35,6 +38,20 @@ def carried_out(keys: Path) -> None:
     while (keys / ORDER).exists():
         assert CLOCK.monotonic() < until
         time.sleep(0.01)  # another process's files: they can only be looked at
+
+
+def reopened(folder: Path) -> None:
+    """A closed ledger is opened and closed once more: what was ordered meanwhile is carried out."""
+    store = Store(
+        folder / "ledger.db",
+        load_signing(folder / "keys", CLOCK.now()),
+        base=ORIGIN,
+        reserve_bytes=0,
+        now=CLOCK.now,
+        monotonic=CLOCK.monotonic,
+        handed_over=partial(signing.carried_out, folder / "keys"),
+    )
+    store.close()
 
 
 @dataclass(frozen=True, slots=True)

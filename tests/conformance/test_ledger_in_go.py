@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,25 @@ from counterfoil.core.checkpoint import (
     parse_verifier_key,
     signed_note,
 )
-from counterfoil.core.tree import consistency_proof, inclusion_proof, leaf_hash, root_of
-from counterfoil.ledger.keys import Verifier
+from counterfoil.core.tiles import WIDTH, Tile
+from counterfoil.core.tree import (
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    root_from_inclusion,
+    root_of,
+)
+from counterfoil.ledger.evidence_reader import EvidenceReader
+from counterfoil.ledger.keys import Verifier, known_key
+from counterfoil.ledger.signing import order_rotation
+from counterfoil.ledger.sqlite_source import SqliteSource
+from many_records import ledger_of
+from rotations import reopened
 
 SOURCE = Path(__file__).parent / "go_ledger"
 ORIGIN = "ledger.example.test/0011223344556677/log/default"
 SIZES = 40
+RECORDS = 521  # two full tiles, one partial, and a level above them
 
 
 @pytest.fixture(scope="session")
@@ -122,3 +135,72 @@ def test_we_refuse_a_note_of_another_key_or_another_log() -> None:
     for stranger in (other, key.named(ORIGIN + "2")):
         with pytest.raises(InvalidNote):
             open_checkpoint(note, stranger, Verifier(stranger))
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """All that a ledger shows of a log whose key was rotated: notes, tiles, leaves, proof files."""
+    made = ledger_of(tmp_path_factory.mktemp("published"), RECORDS)
+    order_rotation(made.keys, starts_at=0, overlap_seconds=0)
+    reopened(made.folder)
+    key, source = known_key(made.keys), SqliteSource(made.database)
+    assert key is not None
+    evidence = EvidenceReader(lambda sql, *values: source.query(sql, values), lambda: key)
+    size = RECORDS + 1
+    note = evidence.checkpoint("default")
+    assert note is not None
+    wanted = [
+        Tile(level, index, min(WIDTH, (size >> 8 * level) - index * WIDTH))
+        for level in (0, 1)
+        for index in range(-(-(size >> 8 * level) // WIDTH))
+    ]
+    leaves = [leaf for (leaf,) in source.query("SELECT leaf FROM entries ORDER BY idx", ())]
+    ids = [name for (name,) in source.query("SELECT event_id FROM entries ORDER BY idx", ())]
+    proofs = [evidence.proof("default", str(ids[at])) for at in (0, 255, 256, RECORDS - 1, RECORDS)]
+    value = {
+        "VerifierKeys": [one.text() for one in key.named(f"{key.name}/log/default").line()],
+        "Checkpoint": note.decode(),
+        "Tiles": {
+            f"{tile.level}/{tile.index}/{tile.width}": base64(evidence.tile("default", tile) or b"")
+            for tile in wanted
+        },
+        "Leaves": [base64(bytes(leaf)) for leaf in leaves if isinstance(leaf, bytes)],
+        "ProofFiles": [proof.decode() for proof in proofs if proof is not None],
+    }
+    source.close()
+    return value
+
+
+def test_go_follows_a_rotated_log_by_its_tiles_and_proof_files_and_we_its_proofs(
+    program: Path, published: dict[str, Any]
+) -> None:
+    assert len(published["VerifierKeys"]) == 2
+    assert len(published["ProofFiles"]) == 5
+    done = run(program, {"Ledger": published})
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads(done.stdout)["Made"]
+    size, hashed = RECORDS + 1, [leaf_hash(b64decode(leaf)) for leaf in published["Leaves"]]
+    assert len(theirs) == size
+    for index, path in enumerate(theirs):
+        steps = [b64decode(step) for step in path]
+        assert root_from_inclusion(hashed[index], index, size, steps) == root_of(hashed)
+
+
+@pytest.mark.parametrize("what", ["Checkpoint", "Tiles", "Leaves", "ProofFiles", "VerifierKeys"])
+def test_go_refuses_a_published_log_that_was_changed(
+    program: Path, published: dict[str, Any], what: str
+) -> None:
+    value = {**published, what: published[what][:]} if what != "Tiles" else {**published}
+    if what == "Checkpoint":
+        value[what] = value[what].replace(f"\n{RECORDS + 1}\n", f"\n{RECORDS}\n")
+    elif what == "Tiles":
+        value[what] = {
+            name: base64(bytes(len(b64decode(data)))) for name, data in value[what].items()
+        }
+    elif what == "Leaves":
+        value[what][3] = value[what][4]
+    elif what == "ProofFiles":
+        value[what][0] = value[what][0].replace("index 0", "index 1")
+    else:  # by the key that has ended alone
+        value[what] = value[what][1:]
+    assert run(program, {"Ledger": value}).returncode == 1

@@ -7,7 +7,7 @@ import threading
 from counterfoil.core.checkpoint import log_origin
 from ledger_samples import receipt_files
 from ledgers import Ledger, event, soon
-from rotations import rotate
+from rotations import Thief, rotate
 
 
 def test_workers_go_on_while_the_receipt_key_is_rotated(any_ledger: Ledger) -> None:
@@ -34,7 +34,7 @@ def test_workers_go_on_while_the_receipt_key_is_rotated(any_ledger: Ledger) -> N
     receipts.append(reader.append([first], deadline=soon())[0].receipt)
     for thread in threads:
         thread.start()
-    rotate(any_ledger)
+    thief = rotate(any_ledger)
     done.set()
     for thread in threads:
         thread.join()
@@ -51,3 +51,19 @@ def test_workers_go_on_while_the_receipt_key_is_rotated(any_ledger: Ledger) -> N
     used = {receipt.key_id for receipt in receipts if receipt.origin == line[0].name}
     assert len(line) == 2
     assert {line[0].key_id().hex(), line[-1].key_id().hex()} <= used
+    if any_ledger.integrator is not None:
+        stolen_key_is_refused(any_ledger, thief)
+
+
+def stolen_key_is_refused(ledger: Ledger, thief: Thief) -> None:
+    """Who can insert into the table and has the old key gets no place in a log after its end."""
+    event_id, leaf = thief.leaf("default")
+    size = ledger.rows("SELECT size FROM logs ORDER BY log")
+    ledger.edit(
+        "INSERT INTO records (tenant, event_id, leaf, signature) VALUES ('default', ?, ?, ?)",
+        *(event_id, leaf, thief.stored_receipt("default", event_id, leaf)),
+    )
+    assert ledger.integrator is not None
+    assert ledger.integrator.wait(20) == 65
+    ledger.integrator = None
+    assert ledger.rows("SELECT size FROM logs ORDER BY log") == size

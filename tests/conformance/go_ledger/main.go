@@ -37,6 +37,7 @@ type input struct {
 	Roots       [][]byte
 	Inclusion   []inclusion
 	Consistency []consistency
+	Ledger      *ledger
 }
 
 type output struct {
@@ -44,6 +45,7 @@ type output struct {
 	Note        string
 	VerifierKey string
 	Checked     int
+	Made        [][][]byte
 }
 
 func main() {
@@ -57,6 +59,13 @@ func run() error {
 	var in input
 	if err := json.NewDecoder(os.Stdin).Decode(&in); err != nil {
 		return err
+	}
+	if in.Ledger != nil {
+		made, err := checkLedger(*in.Ledger)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(output{Made: made, Checked: len(made)})
 	}
 	text, err := openNote(in)
 	if err != nil {
@@ -82,7 +91,7 @@ func run() error {
 		return err
 	}
 	checked := len(in.Roots) + len(in.Inclusion) + len(in.Consistency)
-	return json.NewEncoder(os.Stdout).Encode(output{text, made, key, checked})
+	return json.NewEncoder(os.Stdout).Encode(output{Text: text, Note: made, VerifierKey: key, Checked: checked})
 }
 
 // openNote verifies our note as any client of a checksum database would.
