@@ -18,6 +18,7 @@ import pytest
 from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.core.tree import Frontier, leaf_hash
 from counterfoil.ledger.keys import known_key
+from counterfoil.ledger.mark import SIGNED
 from counterfoil.ledger.proof_file import InvalidProof, ProofFile, check_proof
 from counterfoil.ledger.prove import proof_of, record_of
 from counterfoil.ledger.sqlite_source import SqliteSource
@@ -120,8 +121,10 @@ def test_a_history_cut_to_before_the_rotation_is_found(
     }
     old = verify_ledger(ledger.database, thief.ledger)  # control: whole by the old key alone
     assert (old.findings, old.entries) == ([], 3)
+    (ledger.keys / SIGNED).unlink(missing_ok=True)  # it tells as well; not this test's matter
     ledger.launch()
     assert ledger.wait() == EXIT_CORRUPT  # the writer does not hand it over once more
+    assert "no signature of this key" in ledger.said()
 
 
 def test_a_log_of_the_thiefs_own_is_found(stolen: tuple[Ledger, Thief, list[str]]) -> None:
