@@ -32,6 +32,7 @@ from counterfoil.ledger.nodes import Head, Nodes, Rows
 SIGNED: Final = "signed.txt"
 ANCHORS: Final = "anchors"
 MARK_SECONDS: Final = 1.0
+MANY_LOGS: Final = 500  # about 150 kB: with more, it is written less often
 _HEADS = "SELECT tenant, log, size, frontier, note, kept FROM logs ORDER BY log"
 _REMEDY: Final = (
     "It is an older copy, or a twin signs as well. Nothing was signed. Put the right ledger back;"
@@ -56,6 +57,7 @@ class Mark:
         self._monotonic = monotonic
         self._written = b""
         self._at = float("-inf")
+        self._every_seconds = MARK_SECONDS
 
     def check(self) -> None:
         """Hold the ledger to all that was signed before.
@@ -76,14 +78,16 @@ class Mark:
         Raises:
             LedgerCorrupt: a twin signs something else.
         """
-        if not now and self._monotonic() - self._at < MARK_SECONDS:
+        if not now and self._monotonic() - self._at < self._every_seconds:
             return
         self._at = self._monotonic()
         path = self._directory / SIGNED
         found = _contents(path)
         if found != self._written:
             self._hold(path, found)
-        data = b"\n".join(head.note for _, head in self._heads() if head.note)
+        notes = [head.note for _, head in self._heads() if head.note]
+        self._every_seconds = MARK_SECONDS * max(1.0, len(notes) / MANY_LOGS)
+        data = b"\n".join(notes)
         if data == found:
             return
         try:
@@ -148,6 +152,8 @@ def only_signer(directory: Path) -> Iterator[None]:
         yield
     except BlockingIOError as error:
         raise ConfigError(f"another writer signs by the keys in {directory}") from error
+    except OSError as error:
+        raise ConfigError(f"{directory} cannot be locked: {error.strerror}") from error
     finally:
         os.close(folder)
 
