@@ -148,14 +148,19 @@ def only_signer(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise ConfigError(f"{directory} cannot be opened: {error.strerror}") from error
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(folder, directory)
         yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int, directory: Path) -> None:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise ConfigError(f"another writer signs by the keys in {directory}") from error
     except OSError as error:
         raise ConfigError(f"{directory} cannot be locked: {error.strerror}") from error
-    finally:
-        os.close(folder)
 
 
 def _contents(path: Path) -> bytes:
