@@ -76,8 +76,9 @@ class Guard:
         approval_wait_seconds: the most a call waits for a person.
         flush_seconds: the most the end of a run waits for outcome reports.
         on_approval: called with what a person is asked for, once per wait.
-        honours: names of tools that hold to `current_grant().max_rows`, and that open files
-            by `Root.open` or like it. Any other tool is refused where an allow asks for it.
+        honours: names of tools that hold to `current_grant().max_rows`, that follow no
+            redirect, and that open files by `Root.open` or like it. Any other tool is
+            refused where an allow asks for it.
         sandboxes: classes of code executors that run code in a sandbox, beside AutoGen's own
             Docker and Azure ones. It is your word, for exactly these classes.
         insecure_http: allow plain HTTP to another machine, which shows it the token.

@@ -16,6 +16,7 @@ from autogen_core import CancellationToken
 from autogen_ext.tools.http import HttpTool
 
 from autogen_counterfoil.canonical import canonical, parsed
+from autogen_counterfoil.obligations import NO_REDIRECTS
 from autogen_counterfoil.shapes import AnyTool, Shape, Shown, WholeShape, not_runnable, not_shown
 
 HTTP_REQUEST = "http_request"
@@ -26,6 +27,7 @@ class HttpShape(Shape):
     """One HttpTool. Its configured headers are the developer's and are not shown."""
 
     tool: HttpTool
+    keeps = frozenset({NO_REDIRECTS})
 
     def __init__(self, tool: AnyTool) -> None:
         if not isinstance(tool, HttpTool) or type(tool).run is not HttpTool.run:

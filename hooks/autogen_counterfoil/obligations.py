@@ -20,16 +20,19 @@ NO_SYMLINKS = "no_symlinks"
 """Open beneath the root without following a link: `open_beneath` does."""
 SANDBOX = "sandbox"
 """Run code where it reaches neither this process nor its machine."""
+NO_REDIRECTS = "no_redirects"
+"""Send the one request that was judged: each hop of a redirect would be another."""
 PLAN_DIGEST = "plan_digest"
 """Apply the saved plan whose JSON has this digest, never the configuration."""
 MEMBERS = {
     MAX_ROWS: frozenset({"type", "rows"}),
+    NO_REDIRECTS: frozenset({"type"}),
     NO_SYMLINKS: frozenset({"type"}),
     SANDBOX: frozenset({"type"}),
     PLAN_DIGEST: frozenset({"type", "sha256"}),
 }
 """The obligations that this hook knows, with all of their members but `operations`."""
-BY_TOOLS = frozenset({MAX_ROWS, NO_SYMLINKS, PLAN_DIGEST})
+BY_TOOLS = frozenset({MAX_ROWS, NO_REDIRECTS, NO_SYMLINKS, PLAN_DIGEST})
 
 _DOCKER = frozenset({"DockerCommandLineCodeExecutor"})
 _REMOTE = frozenset({"ACADynamicSessionsCodeExecutor"})

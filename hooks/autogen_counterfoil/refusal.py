@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autogen_counterfoil.errors import Again, HookError, NoDecisionError
-from autogen_counterfoil.obligations import NO_SYMLINKS, PLAN_DIGEST, SANDBOX
+from autogen_counterfoil.obligations import NO_REDIRECTS, NO_SYMLINKS, PLAN_DIGEST, SANDBOX
 from autogen_counterfoil.wire import Reason
 
 MAX_TEXT = 4000
@@ -85,6 +85,10 @@ def not_bound(rows: int, *, decision_id: str) -> Refusal:
 
 
 _UNKEPT = {
+    NO_REDIRECTS: (
+        "It is allowed for a tool that follows no redirect, and this one does not say so",
+        "Use AutoGen's HttpTool; or follow none and name the tool in Guard(honours=…).",
+    ),
     NO_SYMLINKS: (
         "It is allowed for a tool that follows no link, and this one does not say so",
         "Use autogen_counterfoil.file_tools; or open by Root.open and name it in Guard(honours=…).",

@@ -123,6 +123,16 @@ async def test_redirect_of_the_target_is_not_followed(
     assert [path for _, path, _ in target.requests] == ["/items/moved?note=n"]
 
 
+async def test_an_allow_that_forbids_redirects_is_held_to_without_a_word_of_the_developer(
+    sim: Simulator, guard: Guard, token: Token, target: Target
+) -> None:
+    sim.default = "allow"
+    sim.change = lambda answer: {**answer, "obligations": [{"type": "no_redirects"}]}
+    agent = protect(assistant([("get_item", {"id": "7"})], "x", tools=[http_tool(target)]), guard)
+    await run(guard, agent, task="t", token=token)
+    assert [path for _, path, _ in target.requests] == ["/items/7?note=n"]
+
+
 async def test_url_of_the_service_is_the_one_that_is_requested(
     sim: Simulator, guard: Guard, token: Token, target: Target
 ) -> None:

@@ -49,6 +49,16 @@ async def test_a_tool_that_holds_to_no_number_is_not_run(sim: Simulator, token: 
     assert (ran, is_error) == ([("t", 2)], False)
 
 
+async def test_a_tool_that_may_follow_redirects_is_not_run(sim: Simulator, token: Token) -> None:
+    bound(sim, [{"type": "no_redirects"}])
+    ran, text, is_error = await asked(sim, token, [1])
+    assert (ran, is_error) == ([], True)
+    assert "hook.obligation_unmet" in text
+    assert "follows no redirect" in text
+    ran, _, is_error = await asked(sim, token, [1], honours=["read"])  # control
+    assert (ran, is_error) == ([("t", None)], False)
+
+
 async def test_a_result_of_more_rows_is_kept_back(sim: Simulator, token: Token) -> None:
     bound(sim, ROWS)
     ran, text, is_error = await asked(sim, token, [4711, 4712, 4713], honours=["read"])
@@ -74,6 +84,7 @@ async def test_of_several_numbers_the_lowest_counts(sim: Simulator, token: Token
         {"type": "max_rows", "rows": "2"},
         {"type": "max_rows", "rows": 2, "and": "more"},
         {"type": "mask", "rows": 2},
+        {"type": "no_redirects", "hosts": ["a"]},
     ],
 )
 async def test_an_obligation_that_is_not_understood_runs_nothing(

@@ -14,11 +14,9 @@ from flask import Blueprint
 
 from counterfoil.app_identity import identity_endpoints
 from counterfoil.app_privacy import privacy_endpoints
+from counterfoil.app_readers import build_catalog, build_catalogues, build_reader
 from counterfoil.app_reading import export_checks, reading_flows
-from counterfoil.catalogues.store import CatalogueStore
 from counterfoil.config import Config
-from counterfoil.core.actions.contract import DIALECTS
-from counterfoil.core.catalog import ArgumentsCheck, Catalog
 from counterfoil.core.grant import GrantTerms
 from counterfoil.core.model import Command, JsonObject, Resource
 from counterfoil.core.wire import ApprovalReader, RequestReader
@@ -52,12 +50,12 @@ from counterfoil.keys import load_grant_key
 from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
-from counterfoil.ports import Clock, Health
+from counterfoil.ports import Health
 from counterfoil.ports_tokens import SingleUse
 from counterfoil.reading.pool import ReaderPool
 from counterfoil.reading.xml_reader import XmlReader
 from counterfoil.resources import packaged
-from counterfoil.schemas_registry import SchemaRegistry, arguments_check
+from counterfoil.schemas_registry import SchemaRegistry
 from counterfoil.system import RandomIds, SystemClock
 
 HEALTH_SECONDS = 1.0  # a probe that waits longer than this is as good as a failure
@@ -207,22 +205,6 @@ def _proofs(config: Config, clock: SystemClock, spent: SingleUse) -> ProofVerifi
     )
 
 
-def build_reader(config: Config, clock: SystemClock, shelf: CatalogueStore) -> ReaderPool:
-    """The children that read commands, with the parsers that the registered resources need."""
-    dialects = any(item.type in DIALECTS for item in config.resources.values())
-    return ReaderPool(catalogues=shelf, dialects=dialects, monotonic=clock.monotonic)
-
-
-def build_catalogues(config: Config, clock: Clock) -> CatalogueStore:
-    """The snapshots of resources that commands are read by."""
-    return CatalogueStore(
-        config.catalogue.directory,
-        config.keys.directory,
-        max_age_seconds=config.catalogue.max_age_seconds,
-        clock=clock,
-    )
-
-
 def build_approvals(config: Config, adapters: Adapters) -> ApprovalDesk:
     """What the main path does with approvals."""
     return ApprovalDesk(
@@ -231,19 +213,6 @@ def build_approvals(config: Config, adapters: Adapters) -> ApprovalDesk:
         ids=adapters.ids,
         revocations=adapters.ledger.revocations,
         url=config.grant.issuer,
-    )
-
-
-def build_catalog(config: Config) -> Catalog:
-    """Join `[[action]]` and `[[resource]]` entries with their argument schemas."""
-    checks: dict[str, ArgumentsCheck] = {
-        tool: arguments_check(item.schema) for tool, item in config.arguments.items()
-    }
-    return Catalog(
-        mappings=config.actions,
-        resources=config.resources,
-        checks=checks,
-        fractions=frozenset(tool for tool, item in config.arguments.items() if item.fractions),
     )
 
 

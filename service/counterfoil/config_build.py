@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from counterfoil.config_documents import registered
 from counterfoil.config_export import export_entry, export_findings
 from counterfoil.config_findings import finding, schema_finding
 from counterfoil.config_identity import oidc_findings, oidc_issuer
@@ -85,7 +86,7 @@ def build(
     """Build the configuration; findings are what its meaning forbids."""
     read = Defaults(schema, settings)
     server, policy, ledger = (read.section(name) for name in ("server", "policy", "ledger"))
-    resources = [Resource(**entry) for entry in read.entries("resource")]
+    resources, documents, unread = registered(read.entries("resource"), base)
     actions = read.entries("action")
     config = Config(
         server=_server(server, base),
@@ -106,6 +107,7 @@ def build(
         login=login_config(read.section("login"), base),
         roles=tuple(_role(entry) for entry in read.entries("role")),
         resources=MappingProxyType({resource.id: resource for resource in resources}),
+        documents=documents,
         actions=MappingProxyType({entry["tool"]: mapping_of(entry) for entry in actions}),
         arguments=MappingProxyType({entry["tool"]: arguments_of(entry) for entry in actions}),
         development=development,
@@ -115,6 +117,7 @@ def build(
         *_duplicates(read),
         *oidc_findings(config.identity.oidc, read.entries("oidc", within="identity")),
         *_locations(resources),
+        *unread,
         *_meaning(config, actions),
         *export_findings(read.entries("export")),
     ]

@@ -250,7 +250,10 @@ class ToolArguments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Everything the service was told, read once. `resources` by id, the others by tool."""
+    """Everything the service was told, read once.
+
+    `resources` by id, `documents` (compiled API documents) by resource id, the others by tool.
+    """
 
     server: ServerConfig
     policy: PolicyConfig
@@ -263,6 +266,7 @@ class Config:
     login: LoginConfig
     roles: tuple[RoleEntry, ...]
     resources: Mapping[str, Resource]
+    documents: Mapping[str, JsonObject]
     actions: Mapping[str, ActionMapping]
     arguments: Mapping[str, ToolArguments]
     development: bool

@@ -15,6 +15,8 @@ import pytest
 
 from commands import MANIFEST, read_manifest, read_sql
 from counterfoil.core.kubernetes_api.powers import POWERS
+from http_attacks import OK
+from requests_read import read_request
 from sql_grammar import statement
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -22,6 +24,7 @@ CREATE = read_sql("CREATE TABLE public.invoices (id int)").required[0]
 SELECT = read_sql("SELECT id FROM public.invoices").required[0]
 DROP = read_sql("DROP TABLE public.invoices").required[0]
 DEPLOY = read_manifest(MANIFEST).required[0]
+REQUEST = read_request(f"{OK}?limit=1", "POST", body="x").required[0]
 
 
 def validator(kind: object) -> jsonschema.Draft202012Validator:
@@ -50,11 +53,11 @@ def test_permissions_of_manifests_have_the_published_shape() -> None:
         validator("kubernetes").validate(permission)
 
 
-@pytest.mark.parametrize("honest", [CREATE, SELECT, DROP, DEPLOY])
+@pytest.mark.parametrize("honest", [CREATE, SELECT, DROP, DEPLOY, REQUEST])
 def test_shapes_are_closed_and_members_required(honest: dict[str, Any]) -> None:
     assert is_valid(honest)
     assert not is_valid({**honest, "constraints": []})
-    for name in set(honest) - {"operations", "columns", "images", "type"}:
+    for name in set(honest) - {"operations", "columns", "images", "type", "body_sha256"}:
         assert not is_valid({key: value for key, value in honest.items() if key != name}), name
     for name, value in {
         "locations": [],
@@ -64,6 +67,7 @@ def test_shapes_are_closed_and_members_required(honest: dict[str, Any]) -> None:
         "columns": [],
         "powers": ["root"],
         "rules": [{"verbs": ["get"]}],
+        "body_sha256": "0",
     }.items():
         if name in honest:
             assert not is_valid({**honest, name: value}), name

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from counterfoil.app import build_catalog, build_catalogues, build_reader
+from counterfoil.app_readers import build_catalog, build_catalogues, build_reader
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.explain_because import because_json
 from counterfoil.cli.explain_decision import (

@@ -5,7 +5,7 @@ Times are seconds since the epoch (UTC) as `float` or RFC 3339 text where named 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -186,10 +186,36 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """The operator's `[[resource]]` entries, for commands that name their target themselves.
+
+    `places` finds a resource by type and location, `documents` its compiled API document by id
+    (core/actions/apis.py). Read once at the start; no caller adds to it.
+    """
+
+    resources: Mapping[str, Resource] = field(default_factory=dict)
+    documents: Mapping[str, JsonObject] = field(default_factory=dict)
+    places: Mapping[tuple[str, str], Resource] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, resources: Iterable[Resource], documents: Mapping[str, JsonObject] | None = None
+    ) -> Registered:
+        """Build the table of places. Of two entries for one place the first counts."""
+        found = list(resources)
+        return cls(
+            resources={item.id: item for item in found},
+            documents=documents or {},
+            places={(item.type, item.location): item for item in reversed(found)},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """What an interpreter reads: validated arguments of one mapped tool.
 
     `catalogue` is what is known of the resource, None where nothing is, or it is stale.
+    `registered` is what a command may reach that names its target itself.
     """
 
     family: str
@@ -198,6 +224,7 @@ class Command:
     command_argument: str | None
     resource: Resource | None
     catalogue: Snapshot | None = None
+    registered: Registered = Registered()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +264,8 @@ class Execute:
 class Interpretation:
     """An interpreter's answer: certain with operations, or uncertain with codes.
 
-    `catalogue` names the snapshot that it rests on: digest and `taken_at`.
+    `catalogue` names the snapshot that it rests on: digest and `taken_at`. `resource` is the
+    registered one that the command itself names, where no argument of the tool does.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -246,6 +274,7 @@ class Interpretation:
     ambient: tuple[Permission, ...] = ()
     execute: Execute | None = None
     catalogue: JsonObject | None = None
+    resource: Resource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from counterfoil.core.canonical import NotCanonical, action_digest, judged_action
 from counterfoil.core.case import Case
@@ -36,9 +37,16 @@ def read_cases(
         for item in located
     ]
     return [
-        _case(request, item, reading, caller, ids)
+        _case(request, _named(item, reading), reading, caller, ids)
         for request, item, reading in zip(requests, located, readings, strict=True)
     ]
+
+
+def _named(located: Located, reading: Interpretation) -> Located:
+    """A command that names its target itself (a URL, a reference, a path) is about that one."""
+    if reading.resource is None:
+        return located
+    return replace(located, command=replace(located.command, resource=reading.resource))
 
 
 def _case(

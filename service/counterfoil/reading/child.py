@@ -25,7 +25,7 @@ from counterfoil.core.actions.contract import (
     uncertain,
 )
 from counterfoil.core.actions.registry import FAMILIES, with_dialects
-from counterfoil.core.model import Command, Interpretation, Snapshot
+from counterfoil.core.model import Command, Interpretation, Registered, Snapshot
 from counterfoil.reading.confine import confine, shut
 from counterfoil.reading.wire import (
     READY,
@@ -36,6 +36,7 @@ from counterfoil.reading.wire import (
     pack_interpretation,
     unpack_catalogue,
     unpack_command,
+    unpack_registered,
 )
 
 _FLUSH_SECONDS = 0.001  # answers wait at most this long for their neighbours
@@ -76,13 +77,17 @@ def _options() -> argparse.Namespace:
 def _serve(descriptor: int, progress: mmap.mmap, limits: Limits, families: Families) -> None:
     frames = Frames()
     catalogues: dict[str, Snapshot] = {}
+    registered = Registered()
     while data := os.read(descriptor, _READ_BYTES):
         for message in frames.feed(data):
-            catalogue = unpack_catalogue(message)
-            if catalogue is None:
-                _answer(descriptor, progress, _Reader(limits, families, catalogues), message)
-            else:
+            catalogue, told = unpack_catalogue(message), unpack_registered(message)
+            if catalogue is not None:
                 held(catalogues, catalogue)
+            elif told is not None:
+                registered = told
+            else:
+                reader = _Reader(limits, families, catalogues, registered)
+                _answer(descriptor, progress, reader, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +95,10 @@ class _Reader:
     limits: Limits
     families: Families
     catalogues: Mapping[str, Snapshot]
+    registered: Registered
 
     def read(self, packed: Packed) -> Packed:
-        command = unpack_command(packed, self.catalogues)
+        command = unpack_command(packed, self.catalogues, self.registered)
         return pack_interpretation(command, _interpret(command, self.families, self.limits))
 
 

@@ -20,7 +20,7 @@ from counterfoil.core.actions.contract import (
     tool_call,
     uncertain,
 )
-from counterfoil.core.model import Command, Interpretation, Resource, Snapshot
+from counterfoil.core.model import Command, Interpretation, Registered, Resource, Snapshot
 from counterfoil.grouping import Grouper
 from counterfoil.reading.process import Item, ReaderLost, ReaderProcess
 from counterfoil.reading.wire import WireError, pack_command, part
@@ -50,6 +50,7 @@ class ReaderPool:
         limits: bounds on commands; tests raise them to see a parser die.
         catalogues: what is known of resources; None: nothing.
         dialects: whether SQL for MySQL and SQLite is read, too.
+        registered: the resources that a command may name itself.
         monotonic: the clock that deadlines are readings of.
     """
 
@@ -60,11 +61,13 @@ class ReaderPool:
         limits: Limits = DEFAULT_LIMITS,
         catalogues: Catalogues | None = None,
         dialects: bool = False,
+        registered: Registered | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
         self._catalogues = catalogues
         self._dialects = dialects
+        self._registered = registered or Registered()
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._closed = False
@@ -198,4 +201,9 @@ class ReaderPool:
         spare.close()
 
     def _start(self) -> ReaderProcess:
-        return ReaderProcess(self._limits, self._monotonic, dialects=self._dialects)
+        return ReaderProcess(
+            self._limits,
+            self._monotonic,
+            dialects=self._dialects,
+            registered=self._registered,
+        )

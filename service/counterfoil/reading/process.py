@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterfoil.core.actions.contract import Limits
-from counterfoil.core.model import Command, Interpretation, Snapshot
+from counterfoil.core.model import Command, Interpretation, Registered, Snapshot
 from counterfoil.reading.framed import FramedChild
 from counterfoil.reading.wire import (
     Packed,
@@ -18,11 +18,13 @@ from counterfoil.reading.wire import (
     catalogue_frame,
     group_frame,
     held,
+    registered_frame,
     unpack_interpretation,
 )
 
 ITEM_SECONDS: Final = 1.0
 """How long one command may take to read; the slowest of 362,335 mutated texts took 0.12 s."""
+_NOTHING: Final = Registered()
 NOT_BEGUN: Final = 255
 """On the progress page: the child has not begun the group; else the item it is at."""
 
@@ -60,8 +62,11 @@ class ReaderProcess:
         monotonic: Callable[[], float] = time.monotonic,
         *,
         dialects: bool = False,
+        registered: Registered = _NOTHING,
     ) -> None:
         self._catalogues: dict[str, Snapshot] = {}
+        self._registered = registered
+        self._told = not registered.resources
         page = os.memfd_create("counterfoil-progress")
         try:
             os.ftruncate(page, mmap.PAGESIZE)
@@ -108,7 +113,13 @@ class ReaderProcess:
         return answers
 
     def _hand_over(self, items: Sequence[Item]) -> None:
-        """Send the catalogues that the child does not hold; each may push another out."""
+        """Send what is registered, once, and the catalogues that the child does not hold.
+
+        Each catalogue may push another out.
+        """
+        if not self._told:
+            self._child.send(registered_frame(self._registered), seconds=ITEM_SECONDS)
+            self._told = True
         needed = {
             item.command.catalogue.digest: item.command.catalogue
             for item in items
@@ -119,12 +130,13 @@ class ReaderProcess:
                 self._child.send(catalogue_frame(needed[digest]), seconds=ITEM_SECONDS)
                 held(self._catalogues, needed[digest])
 
-    @staticmethod
-    def _unpack(items: Sequence[Item], group: Packed, answers: list[Interpretation]) -> None:
+    def _unpack(self, items: Sequence[Item], group: Packed, answers: list[Interpretation]) -> None:
         if not group or len(answers) + len(group) > len(items):
             raise WireError("not as many answers as commands")
         for packed in group:
-            answers.append(unpack_interpretation(items[len(answers)].command, packed))
+            answers.append(
+                unpack_interpretation(items[len(answers)].command, packed, self._registered)
+            )
 
     def _lost(self, code: str, answers: list[Interpretation]) -> ReaderLost:
         begun = self._progress[0]

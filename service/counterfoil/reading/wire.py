@@ -21,6 +21,7 @@ from counterfoil.core.model import (
     JsonObject,
     JsonValue,
     Operation,
+    Registered,
     Resource,
     Snapshot,
     Uncertainty,
@@ -30,6 +31,8 @@ READY: Final = b"\x00\x00\x00\x00"
 """An empty frame: the child has started."""
 CATALOGUE: Final = "catalogue"
 """The first item of a message that is no group; a command is always a list."""
+REGISTERED: Final = "registered"
+"""The first item of the message that hands a child what is registered, before any command."""
 MAX_CATALOGUES: Final = 16
 """How many catalogues a child holds, as many as a group has commands; both sides drop the
 oldest beyond it."""
@@ -39,6 +42,7 @@ _BIG_INTEGER: Final = 1  # extension type: MessagePack ends at 64 bits, JSON doe
 
 Packed = list[Any]
 _NONE: Final[Mapping[str, Snapshot]] = {}
+_NOTHING: Final = Registered()
 
 
 class WireError(ValueError):
@@ -82,6 +86,21 @@ def unpack_catalogue(message: Packed) -> Snapshot | None:
         return None
     _, digest, taken_at, body = message
     return Snapshot(digest=digest, taken_at=taken_at, body=body)
+
+
+def registered_frame(registered: Registered) -> bytes:
+    """A message that hands a child what is registered. Issuers' names stay in the worker."""
+    entries = [[item.type, item.id, item.location] for item in registered.resources.values()]
+    return frame([REGISTERED, entries, registered.documents])
+
+
+def unpack_registered(message: Packed) -> Registered | None:
+    """What such a message holds, None for any other."""
+    if not message or message[0] != REGISTERED:
+        return None
+    _, entries, documents = message
+    found = [Resource(type=kind, id=name, location=place) for kind, name, place in entries]
+    return Registered.of(found, documents)
 
 
 def part(value: Packed | JsonObject) -> bytes:
@@ -164,7 +183,11 @@ def pack_command(command: Command) -> Packed:
     ]
 
 
-def unpack_command(packed: Packed, catalogues: Mapping[str, Snapshot] = _NONE) -> Command:
+def unpack_command(
+    packed: Packed,
+    catalogues: Mapping[str, Snapshot] = _NONE,
+    registered: Registered = _NOTHING,
+) -> Command:
     """The command of a message part; the issuer's name stays in the worker."""
     family, tool, arguments, command_argument, resource, catalogue = packed
     return Command(
@@ -176,6 +199,7 @@ def unpack_command(packed: Packed, catalogues: Mapping[str, Snapshot] = _NONE) -
         if resource is None
         else Resource(type=resource[0], id=resource[1], location=resource[2]),
         catalogue=None if catalogue is None else catalogues[catalogue],
+        registered=registered,
     )
 
 
@@ -196,6 +220,7 @@ def pack_interpretation(command: Command, reading: Interpretation) -> Packed:
         reading.ambient,
         packed_execute,
         reading.catalogue,
+        None if reading.resource is None else reading.resource.id,
     ]
 
 
@@ -221,14 +246,16 @@ def _session(packed: bytes) -> JsonObject:
     return session
 
 
-def unpack_interpretation(command: Command, packed: Packed) -> Interpretation:
-    """The interpretation of a message part.
+def unpack_interpretation(
+    command: Command, packed: Packed, registered: Registered = _NOTHING
+) -> Interpretation:
+    """The interpretation of a message part; a resource is the worker's own of that id.
 
     Raises:
         WireError: it is no such part.
     """
     try:
-        operations, uncertain, required, ambient, execute, catalogue = packed
+        operations, uncertain, required, ambient, execute, catalogue, resource = packed
         return Interpretation(
             operations=tuple([_operation(item) for item in operations]),
             uncertain=tuple([_uncertainty(*item) for item in uncertain]),
@@ -236,8 +263,9 @@ def unpack_interpretation(command: Command, packed: Packed) -> Interpretation:
             ambient=tuple(ambient),
             execute=None if execute is None else _execute(command, *execute),
             catalogue=catalogue,
+            resource=None if resource is None else registered.resources[resource],
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, KeyError) as error:
         raise WireError("not an interpretation") from error
 
 

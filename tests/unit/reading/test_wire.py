@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from commands import read_sql, sql_command
 from counterfoil.core.actions.contract import uncertain
+from counterfoil.core.model import Interpretation
 from counterfoil.reading.wire import (
     MAX_FRAME_BYTES,
     Frames,
@@ -19,9 +21,12 @@ from counterfoil.reading.wire import (
     pack_command,
     pack_interpretation,
     part,
+    registered_frame,
     unpack_command,
     unpack_interpretation,
+    unpack_registered,
 )
+from requests_read import ORDERS_API, REGISTERED
 
 COMMAND = sql_command("SELECT id FROM public.invoices")
 
@@ -38,6 +43,22 @@ def test_a_command_arrives_without_the_issuers_name() -> None:
     assert COMMAND.resource is not None
     assert arrived.resource.location == COMMAND.resource.location
     assert arrived.resource.issuer is None
+
+
+def test_what_is_registered_arrives_without_the_issuers_names() -> None:
+    (message,) = received(registered_frame(REGISTERED))
+    arrived = unpack_registered(message)
+    assert arrived is not None
+    assert arrived.places == {
+        ("http", ORDERS_API.location): dataclasses.replace(ORDERS_API, issuer=None)
+    }
+    assert unpack_registered([pack_command(COMMAND)]) is None
+
+
+def test_a_resource_comes_back_by_its_id_as_the_workers_own() -> None:
+    reading = Interpretation(resource=dataclasses.replace(ORDERS_API, issuer=None))
+    ((packed,),) = received(frame([pack_interpretation(COMMAND, reading)]))
+    assert unpack_interpretation(COMMAND, packed, REGISTERED).resource is ORDERS_API
 
 
 @pytest.mark.parametrize(
@@ -91,18 +112,20 @@ def test_an_unknown_extension_is_refused() -> None:
     "packed",
     [
         [],
-        [[], [], [], []],
-        [[[]], [], [], [], None],
-        [[["a", "b", {}, None, 7, {}]], [], [], [], None],
-        [[], [["code"]], [], [], None],
-        [[], [], None, [], None],
-        [[], [], [], [], 7],
-        [[], [], [], [], []],
-        [7, [], [], [], None],
+        [[], [], [], [], None, None],
+        [[[]], [], [], [], None, None, None],
+        [[["a", "b", {}, None, 7, {}]], [], [], [], None, None, None],
+        [[], [["code"]], [], [], None, None, None],
+        [[], [], None, [], None, None, None],
+        [[], [], [], [], 7, None, None],
+        [[], [], [], [], [], None, None],
+        [7, [], [], [], None, None, None],
+        [[], [], [], [], None, None, "a resource that nobody registered"],
     ],
 )
 def test_what_is_no_interpretation_is_refused(packed: list[object]) -> None:
     honest = pack_interpretation(COMMAND, uncertain("uncertain.sql_syntax"))
     assert unpack_interpretation(COMMAND, honest).uncertain
+    assert unpack_interpretation(COMMAND, [[], [], [], [], None, None, None]) == Interpretation()
     with pytest.raises(WireError):
         unpack_interpretation(COMMAND, packed)

@@ -33,10 +33,12 @@ class Limits:
 
     Raising one is for tests that need a parser to die. `sql_bytes` lies 8 times below
     the shortest text seen to crash libpg_query; `manifest_bytes` bounds the YAML reader.
+    `body_bytes` bounds what is hashed of a request.
     """
 
     sql_bytes: int = 16_384
     manifest_bytes: int = 65_536
+    body_bytes: int = 131_072
 
 
 DEFAULT_LIMITS = Limits()

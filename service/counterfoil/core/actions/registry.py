@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from counterfoil.core.actions import cloud, code, database, filesystem, git, handoff, kubernetes
+from counterfoil.core.actions import (
+    cloud,
+    code,
+    database,
+    filesystem,
+    git,
+    handoff,
+    http,
+    kubernetes,
+)
 from counterfoil.core.actions.contract import Families
 from counterfoil.core.actions.oci import interpret as read_image
 
@@ -15,6 +24,7 @@ FAMILIES: Final[Families] = {
     "filesystem": filesystem.interpret,
     "git": git.interpret,
     "handoff": handoff.interpret,
+    "http": http.interpret,
     "kubernetes": kubernetes.interpret,
     "registry": read_image,
 }

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from counterfoil.core.actions.explained import PROGRAMS, Explanation
+from counterfoil.core.actions.uncertain_http import HTTP
 from counterfoil.core.actions.uncertain_kubernetes import IMAGES, KUBECTL, MANIFEST
 from counterfoil.core.model import Reason, Uncertainty
 
@@ -253,6 +254,7 @@ UNCERTAIN: Final[Mapping[str, Explanation]] = {
     **{f"uncertain.kubectl_{name}": text for name, text in KUBECTL.items()},
     **{f"uncertain.image_{name}": text for name, text in IMAGES.items()},
     **{f"uncertain.{name}": text for name, text in PROGRAMS.items()},
+    **{f"uncertain.http_{name}": _E(*text) for name, text in HTTP.items()},
 }
 _UNKNOWN: Final = _E("The command could not be read with certainty", "Write it more simply.")
 
