@@ -40,6 +40,9 @@ _OTHERS: Final[tuple[tuple[str, str, str, JsonValue, Resource | None], ...]] = (
     ("cloud", "aws", "command",
      ["aws", "s3api", "head-object", "--bucket", "carts", "--key", "in/7.json"], Resource(
          type="aws_sts", id="shop", location="arn:aws:account:eu-central-1:123456789012:account")),
+    ("http", "http_request", "url", "https://api.example.com/v1/orders/17?limit=20", None),
+    ("shell", "run_shell", "command", "ls -la src | head -5", Resource(
+        type="filesystem", id="shop", location="file:/srv/data/shop")),
 )  # fmt: skip
 """Family, tool, its argument, what it says, and the registered resource."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -31,20 +30,11 @@ from counterfoil.config_registry import agents, delegation_terms, launchers, reg
 from counterfoil.config_saml import saml_findings, saml_provider
 from counterfoil.config_source import Place, Settings
 from counterfoil.core.claims import RoleEntry
-from counterfoil.core.model import ActionMapping, Enforcement, JsonObject, Resource
+from counterfoil.core.model import ActionMapping, Enforcement, JsonObject
 from counterfoil.core.urls import is_loopback_host
 from counterfoil.errors import ConfigError
 from counterfoil.resources import packaged
 
-# RFC 3986 §4.3 absolute-URI without userinfo; scheme and host in lower case, because
-# locations are compared byte by byte in digests and permissions. `*` would be a wildcard
-# to some targets.
-_LOCATION = re.compile(
-    r"[a-z][a-z0-9+.-]*:"
-    r"(?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?=[/?]|\Z)|(?!//))"
-    r"(?:[A-Za-z0-9._~!$&'()+,;=:@/?-]|%[0-9A-F]{2})*",
-    re.ASCII,
-)
 _CLOSED = {"type": "object", "additionalProperties": False}
 _STRING = {"type": "string"}
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$id", "$schema", "$anchor", "$dynamicAnchor"})
@@ -116,7 +106,6 @@ def build(
     findings = [
         *_duplicates(read),
         *oidc_findings(config.identity.oidc, read.entries("oidc", within="identity")),
-        *_locations(resources),
         *unread,
         *_meaning(config, actions),
         *export_findings(read.entries("export")),
@@ -285,16 +274,6 @@ def _meaning(config: Config, actions: list[dict[str, Any]]) -> Iterator[str]:
     if not config.development and DEVELOPMENT_ISSUER in issuers:
         place: Place = ("identity", "oidc")
         yield finding(place, "names the development issuer.", "Start with --dev instead.")
-
-
-def _locations(resources: list[Resource]) -> Iterator[str]:
-    for i, resource in enumerate(resources):
-        if not _LOCATION.fullmatch(resource.location):
-            remedy = (
-                "Write an absolute URI, scheme and host in lower case, without credentials, "
-                "fragment, white space or *."
-            )
-            yield finding(("resource", i, "location"), "is not accepted.", remedy)
 
 
 def _addresses(config: Config) -> Iterator[str]:

@@ -322,39 +322,3 @@ def test_every_setting_is_documented() -> None:
         assert f"`{name}`" in text, template
         if "default" in leaf and not isinstance(leaf["default"], (list, bool)):
             assert str(leaf["default"]) in text, template
-
-
-API = """
-[[resource]]
-type = "http"
-id = "orders-api"
-location = "https://orders.example.com"
-api = "orders.json"
-"""
-
-
-@pytest.mark.parametrize(
-    ("document", "toml", "problem"),
-    [
-        (None, API, "No such file"),
-        ("{", API, "not JSON"),
-        ("{}", API, "no OpenAPI 3 document"),
-        ('{"openapi": "3.0.0", "paths": {}}', API, "none, or more"),
-        (
-            '{"openapi": "3.0.0", "paths": {"/a": {"get": {}}}}',
-            API.replace('"http"', '"kubernetes"'),
-            "of type kubernetes",
-        ),
-    ],
-)
-def test_an_api_document_that_cannot_be_used_stops_the_start(
-    tmp_path: Path, document: str | None, toml: str, problem: str
-) -> None:
-    honest = '{"openapi": "3.0.0", "paths": {"/a": {"get": {"operationId": "a"}}}}'
-    (tmp_path / "orders.json").write_text(honest, "utf-8")
-    assert _load(tmp_path, API).documents["orders-api"]  # control
-    (tmp_path / "orders.json").unlink()
-    if document is not None:
-        (tmp_path / "orders.json").write_text(document, "utf-8")
-    with pytest.raises(ConfigError, match=problem):
-        _load(tmp_path, toml)

@@ -75,7 +75,15 @@ _below(right, operation) if {
 	parts := operation.details.parts
 	some size in numbers.range(0, count(parts))
 	right.below[_folder(parts, size)]
+	_reaches(right, operation.object.kind)
 }
+
+# METADATA
+# title: Reaches
+# description: A whole tree may hold what is closed by name, so a right says that it means one.
+_reaches(_, kind) if kind != "tree"
+
+_reaches(right, "tree") if right.trees == true
 
 # METADATA
 # title: A folder of the path

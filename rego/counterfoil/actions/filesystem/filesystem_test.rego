@@ -43,6 +43,15 @@ not_allowed := {
 	"another family's operation": object.union(file("read", ["a"]), {"family": "shell"}),
 }
 
+tree := object.union(file("read", ["src"]), {"object": {"kind": "tree"}})
+
+test_a_tree_needs_a_right_that_says_so if {
+	asked := sample.of("filesystem", [tree])
+	filesystem.allow == set() with input as asked with data.data.access as access
+	whole := object.union(access, {"default": {"filesystem": {"workspace": {"read": {"teammate": {"trees": true}}}}}})
+	filesystem.allow == {0} with input as asked with data.data.access as whole
+}
+
 test_not_allowed[name] if {
 	some name, op in not_allowed
 	asked := sample.of("filesystem", [op])

@@ -13,6 +13,7 @@ from counterfoil.core.actions import (
     handoff,
     http,
     kubernetes,
+    shell,
 )
 from counterfoil.core.actions.contract import Families
 from counterfoil.core.actions.oci import interpret as read_image
@@ -27,6 +28,7 @@ FAMILIES: Final[Families] = {
     "http": http.interpret,
     "kubernetes": kubernetes.interpret,
     "registry": read_image,
+    "shell": shell.interpret,
 }
 """What every child reads; of databases PostgreSQL."""
 

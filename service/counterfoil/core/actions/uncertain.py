@@ -11,6 +11,7 @@ from typing import Final
 from counterfoil.core.actions.explained import PROGRAMS, Explanation
 from counterfoil.core.actions.uncertain_http import HTTP
 from counterfoil.core.actions.uncertain_kubernetes import IMAGES, KUBECTL, MANIFEST
+from counterfoil.core.actions.uncertain_shell import SHELL
 from counterfoil.core.model import Reason, Uncertainty
 
 _E = Explanation
@@ -253,6 +254,7 @@ UNCERTAIN: Final[Mapping[str, Explanation]] = {
     **{f"uncertain.manifest_{name}": text for name, text in MANIFEST.items()},
     **{f"uncertain.kubectl_{name}": text for name, text in KUBECTL.items()},
     **{f"uncertain.image_{name}": text for name, text in IMAGES.items()},
+    **{f"uncertain.shell_{name}": _E(*text) for name, text in SHELL.items()},
     **{f"uncertain.{name}": text for name, text in PROGRAMS.items()},
     **{f"uncertain.http_{name}": _E(*text) for name, text in HTTP.items()},
 }
