@@ -14,7 +14,7 @@ from counterfoil.core.model import Command, Interpretation, Registered, Resource
 from requests_read import ORDERS_API
 
 WORKSPACE = Resource(
-    type="filesystem", id="workspace", location="file:///srv/work", issuer="workspace"
+    type="filesystem", id="workspace", location="file:/srv/work", issuer="workspace"
 )
 REPOSITORY = Resource(
     type="git", id="web", location="https://git.example.com/acme/web.git", issuer="git"

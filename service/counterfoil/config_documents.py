@@ -16,10 +16,10 @@ from counterfoil.errors import RequestError
 
 # RFC 3986 §4.3 absolute-URI without userinfo; scheme and host in lower case, because
 # locations are compared byte by byte in digests and permissions. `*` would be a wildcard
-# to some targets. A root of files has no host: file:///srv/work.
+# to some targets.
 _LOCATION: Final = re.compile(
-    r"(?:file://(?=/[^/])|[a-z][a-z0-9+.-]*:)"
-    r"(?:(?<=://)|//(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?=[/?]|\Z)|(?!//))"
+    r"[a-z][a-z0-9+.-]*:"
+    r"(?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?=[/?]|\Z)|(?!//))"
     r"(?:[A-Za-z0-9._~!$&'()+,;=:@/?-]|%[0-9A-F]{2})*",
     re.ASCII,
 )

@@ -20,7 +20,7 @@ CONFIG = """
 [[resource]]
 type = "filesystem"
 id = "workspace"
-location = "file:///srv/work"
+location = "file:/srv/work"
 issuer = "workspace"
 
 [[resource]]
@@ -76,7 +76,7 @@ def test_a_line_gets_exactly_its_rights_and_runs_quoted(workspace: Service) -> N
     assert answer["permissions"] == [
         {
             "type": "filesystem",
-            "locations": ["file:///srv/work"],
+            "locations": ["file:/srv/work"],
             "identifier": path,
             "actions": [verb],
             "operations": [index],

@@ -50,18 +50,3 @@ def test_an_api_document_that_cannot_be_used_stops_the_start(
         (tmp_path / "orders.json").write_text(document, "utf-8")
     with pytest.raises(ConfigError, match=problem):
         _load(tmp_path, toml)
-
-
-ROOT = """
-[[resource]]
-type = "filesystem"
-id = "workspace"
-location = "{}"
-"""
-
-
-def test_a_root_of_files_is_named_by_its_whole_path(tmp_path: Path) -> None:
-    assert "workspace" in _load(tmp_path, ROOT.format("file:///srv/work")).resources
-    for wrong in ("file:////srv", "profile:///srv", "https:///srv", "file:///srv/*", "///srv"):
-        with pytest.raises(ConfigError, match="not accepted"):
-            _load(tmp_path, ROOT.format(wrong))

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from commands import codes
+from counterfoil.core.actions.contract import Unreadable
 from counterfoil.core.actions.http.hosts import power_of
+from counterfoil.core.actions.http.url import Url, read_url, second_opinion
 from counterfoil.core.model import Registered, Resource
 from http_attacks import ALLOWED, BEYOND, OK, ORIGIN, UNSENDABLE
 from requests_read import CLIENTS, ORDERS_API, Listener, read_request
@@ -190,3 +192,36 @@ def test_the_text_that_came_may_act_differently_and_the_normal_form_does_not(
     runs = str(execute.arguments["url"])
     assert listener.sent_by(lambda: CLIENTS[client](sent))[1] == "/v1/orders?name=O'Neill"
     assert listener.sent_by(lambda: CLIENTS[client](runs))[1] == "/v1/orders?name=O%27Neill"
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("http://a.example\\@b.example/", "http://b.example"),  # urlsplit reads b, ada a
+        ("http://a.example/%2e%2e", "http://a.example"),  # ada's path is another
+        ("http://10.1/", "http://10.1"),
+    ],
+)
+def test_the_second_opinion_would_catch_a_fault_of_the_first(text: str, origin: str) -> None:
+    host = origin.removeprefix("http://")
+    misread = Url(origin=origin, host=host, path="/", query=None, text=text)
+    with pytest.raises(Unreadable):
+        second_opinion(text, misread)
+    honest = read_url(f"{origin.replace('10.1', '10.0.0.1')}/")
+    second_opinion(honest.text, honest)  # control
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "::ffff:a9fe:a9fe",
+        "::7f00:1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "2001:0:7f00:1::",
+        "::ffff:0:7f00:1",
+    ],
+)
+def test_an_ipv4_address_inside_of_ipv6_is_uncertain(host: str) -> None:
+    assert codes(read_request(f"http://[{host}]/")) == ["uncertain.http_host"]
+    assert not codes(read_request("http://[2606:4700::1111]/"))  # control

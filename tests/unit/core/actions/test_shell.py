@@ -71,7 +71,7 @@ def test_the_text_that_came_may_act_differently_and_the_rendered_one_does_not(
     """A tool that starts its lines in another folder than the one that was judged."""
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "a.py").write_text("judged\n")
-    root = Resource(type="filesystem", id="w", location=f"file://{tmp_path}")
+    root = Resource(type="filesystem", id="w", location=f"file:{tmp_path}")
     command = shell_command("cat src/a.py", root, Registered.of([root]))
     execute = interpret(command, FAMILIES).execute
     assert execute is not None
@@ -141,7 +141,7 @@ def test_without_a_folder_whole_paths_are_read_and_relative_ones_are_from_the_on
     assert rendered("cat a.py", None) == "'cat' '--' '/srv/work/a.py'"
     assert rendered("date", None) == "'date'"
     two = Registered.of(
-        [WORKSPACE, Resource(type="filesystem", id="other", location="file:///srv/other")]
+        [WORKSPACE, Resource(type="filesystem", id="other", location="file:/srv/other")]
     )
     assert codes(interpret(shell_command("cat a.py", None, two), FAMILIES)) == [
         "uncertain.path_root"

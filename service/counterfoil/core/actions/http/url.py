@@ -86,12 +86,16 @@ def read_url(text: str) -> Url:
         query=query,
         text=f"{origin}{path}" + ("" if query is None else f"?{query}"),
     )
-    _agree(text, url)
+    second_opinion(text, url)
     return url
 
 
-def _agree(text: str, url: Url) -> None:
-    """The second opinion: ada reads the same origin in the text, and our form as it stands."""
+def second_opinion(text: str, url: Url) -> None:
+    """See that ada reads the same origin in the text, and our form as it stands.
+
+    Raises:
+        Unreadable: it does not.
+    """
     try:
         origin = f"{url.origin}/"
         same = ada_url.join_url(text, "/") == origin and ada_url.normalize_url(url.text) == url.text

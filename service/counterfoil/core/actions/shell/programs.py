@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from counterfoil.core.actions.argv import Reading
+from counterfoil.core.actions.cloud.aws import read_aws
 from counterfoil.core.actions.contract import Unreadable
 from counterfoil.core.actions.git import read_git
 from counterfoil.core.actions.kubernetes.kubectl import read_kubectl
@@ -25,6 +26,10 @@ from counterfoil.core.actions.shell.web import curl
 
 def _git(words: Sequence[str], ground: Ground) -> Reading:
     return read_git(words, ground.around)
+
+
+def _aws(words: Sequence[str], ground: Ground) -> Reading:
+    return read_aws(words, ground.around)
 
 
 def _kubectl(words: Sequence[str], ground: Ground) -> Reading:
@@ -53,6 +58,7 @@ PROGRAMS: Final[Mapping[str, Reader]] = {
     **FILES,
     **FILTERS,
     "curl": curl,
+    "aws": _aws,
     "git": _git,
     "kubectl": _kubectl,
     **dict.fromkeys(("docker", "podman", "oras"), _images),
