@@ -61,7 +61,7 @@ def test_words_of_a_line_are_written_out(word: str) -> None:
         ("file:/srv//x", "resource_location"),
         ("file:/srv/%2e%2e", "resource_location"),
         ("file://host/srv", "resource_location"),
-        ("file:/srv", "resource_location"),
+        ("file:///srv", "resource_location"),
         ("file://srv", "resource_location"),
     ],
 )
