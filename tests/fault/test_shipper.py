@@ -113,7 +113,6 @@ def hangs(handler: BaseHTTPRequestHandler) -> None:
 MISBEHAVIOUR: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {
     "answers 500": document_server.status(500),
     "answers 404": document_server.status(404),
-    "sends us elsewhere": document_server.redirects("http://127.0.0.1:1/"),
     "cuts its answer": document_server.cut,
     "hangs": hangs,
     "drips": document_server.drips,
@@ -144,6 +143,28 @@ def test_a_collector_that_fails_loses_nothing_and_raises_an_alarm(  # noqa: PLR0
     assert status.alarm == ""
     assert sink.events[:2] == made
     assert "delivers again" in capfd.readouterr().err
+
+
+def test_a_collector_that_sends_us_elsewhere_is_not_followed(
+    ledger: Ledger, sink: Collector, tmp_path: Path
+) -> None:
+    """Where it sends us is nobody's choice: records, and the secret header, stay here."""
+    with collector() as elsewhere:
+        sink.misbehave = redirected(elsewhere.url)
+        world = World(ledger, tmp_path, "redirected", url=sink.url)
+        world.append()
+        assert "307" in world.turn().alarm
+        assert (sink.asked, elsewhere.asked) == (1, 0)
+
+
+def redirected(to: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(307)  # keeps method and body, as no other does
+        handler.send_header("Location", to)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
 
 
 def test_a_collector_that_is_down_raises_an_alarm_and_slows_no_decision(
