@@ -156,7 +156,6 @@ def test_an_edited_revocation_refuses_everything(ledger: Ledger) -> None:
     client = ledger.client()
     record(client, By.RUN, "run_1")
     assert worker(client, SetClock()).covers(standing())  # control
-    ledger.stop()
     ((leaf,),) = ledger.rows("SELECT leaf FROM entries")
     ledger.edit("UPDATE entries SET leaf = ?", leaf.replace(b'"by":"run"', b'"by":"token"'))
     with pytest.raises(LedgerCorrupt):
