@@ -132,15 +132,14 @@ def test_an_older_copy_is_signed_by_nobody_and_recovered_under_a_new_name(
     assert {receipt.origin.partition("/log/")[0] for receipt in fresh} == {after.name}
     report = ledger.verify(receipts=receipt_files([*kept, *fresh]))
     assert (report.findings, report.entries) == ([], 7)
-    assert [
-        f"went on from {size} entries" in line
-        for size, line in zip((2, 1), report.recoveries, strict=True)
-    ]
+    for size in (2, 1):  # of `default` and of `other`, in whichever order they stand
+        assert any(f"went on from {size} entries" in line for line in report.recoveries)
     # What was lost stays a finding for whoever holds it.
-    assert [finding.what for finding in ledger.verify(receipts=receipt_files(lost)).findings] == [
+    found = ledger.verify(receipts=receipt_files(lost)).findings
+    assert {finding.what for finding in found} == {
         f"{receipt.event_id} is gone, and a held receipt shows that it was there"
         for receipt in lost
-    ]
+    }
     source = source_of(ledger.place)
     for receipt in (*kept, *fresh):
         proof = proof_of(source.query, record_of(source.query, receipt.event_id), after)
