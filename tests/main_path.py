@@ -35,6 +35,8 @@ CREATE = "CREATE TABLE public.invoices (id int)"
 TRACES = ("Traceback", 'File "', ".py:", "site-packages", " at 0x")
 _GRANTING = {"permissions", "scoped_token_request", "signed_request", "execute", "effect"}
 
+BATCH = 16
+
 
 def new_run() -> str:
     """A run id that nobody else uses."""
@@ -55,6 +57,16 @@ def ask(service: Service, body: Any, token: str | None = None, **headers: str) -
     path = "/authorize/batch" if "actions" in body else "/authorize"
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return service.request("POST", path, body, token=token or service.token(), headers=sent)
+
+
+def decisions_of(service: Service, bodies: Sequence[Any]) -> list[Any]:
+    """What the service answers to each, asked in batches of the greatest size."""
+    found: list[Any] = []
+    for start in range(0, len(bodies), BATCH):
+        answer = ask(service, {"actions": bodies[start : start + BATCH]})
+        assert answer.status == 200, answer.body
+        found += answer.body["decisions"]
+    return found
 
 
 def assert_allowed(decision: dict[str, Any], permissions: Sequence[Any] = (PERMISSION,)) -> None:

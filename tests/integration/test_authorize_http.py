@@ -13,12 +13,11 @@ from counterfoil.core.model import Effect
 from counterfoil.flows.explain import Explained
 from deciding import assert_nothing, decided, rights
 from http_attacks import ALLOWED, ATTACKS, BEYOND, BEYOND_ROLES, OK, ORIGIN
-from main_path import ask, assert_denied
+from main_path import ask, assert_denied, decisions_of
 from requests_read import read_request
 from service import PROMPT, Answer, Service, running_service
 from simulators.real_opa import policy_folder
 
-BATCH = 16
 CONFIG = f"""
 [[resource]]
 type = "http"
@@ -87,12 +86,7 @@ def narrow(orders: Service) -> dict[str, Any]:
     """What the service answers, in batches."""
     asked = {**ALLOWED, **BEYOND_ROLES}
     bodies = [http_request(arguments) for arguments in asked.values()]
-    found: list[Any] = []
-    for start in range(0, len(bodies), BATCH):
-        answer = ask(orders, {"actions": bodies[start : start + BATCH]})
-        assert answer.status == 200, answer.body
-        found += answer.body["decisions"]
-    return dict(zip(asked, found, strict=True))
+    return dict(zip(asked, decisions_of(orders, bodies), strict=True))
 
 
 @pytest.mark.parametrize("name", BEYOND_ROLES)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deciding import rights
-from main_path import ask, assert_denied
+from main_path import ask, assert_denied, decisions_of
 from service import PROMPT, Answer, Service, running_service
 from shell_attacks import ALLOWED, ATTACKS
 from shell_read import read_shell, rendered
@@ -47,7 +47,6 @@ MAY: Mapping[str, Any] = {
     },
     "shell": {"*": {"orders-developer": "allow"}},
 }
-BATCH = 16
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +106,7 @@ def test_a_query_in_a_line_is_allowed_where_the_query_is(workspace: Service) -> 
 def answers(workspace: Service) -> dict[str, Any]:
     asked = {**ATTACKS, **ALLOWED}
     bodies = [body(line) for line in asked.values()]
-    found: list[Any] = []
-    for start in range(0, len(bodies), BATCH):
-        answer = ask(workspace, {"actions": bodies[start : start + BATCH]})
-        assert answer.status == 200, answer.body
-        found += answer.body["decisions"]
-    return dict(zip(asked, found, strict=True))
+    return dict(zip(asked, decisions_of(workspace, bodies), strict=True))
 
 
 @pytest.mark.parametrize("name", ATTACKS)
