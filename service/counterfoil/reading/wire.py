@@ -230,8 +230,11 @@ _last_session: tuple[JsonValue, bytes | None] = (None, None)
 def _packed_session(session: JsonObject | None) -> bytes | None:
     """What an interpreter pins is the same object each time: it is encoded once, in a row."""
     global _last_session  # noqa: PLW0603 -- one place for the one thing that never changes
-    if session is None or session is _last_session[0]:
-        return None if session is None else _last_session[1]
+    if session is None:
+        return None
+    known, packed = _last_session
+    if session is known:
+        return packed
     packed = part(session)
     _last_session = (session, packed)
     return packed
