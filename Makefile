@@ -5,8 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 # The Go that set-up installed where there was none; nothing where there is one.
 WITH_GO := PATH="$(CURDIR)/.tools/go/bin:$$PATH"
-PY_DIRS := service tests benchmarks tools hooks examples
-MYPY_DIRS := service tests benchmarks
+PY_DIRS := service issuers tests benchmarks tools hooks examples
+MYPY_DIRS := service issuers tests benchmarks
 
 # Tests wait as often as they work (for processes, clocks, disks): three for two cores. Dealt
 # in stretches (worksteal), so that a module's service is started once and not by each.

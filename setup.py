@@ -28,5 +28,8 @@ class BuildWithResources(build_py):  # type: ignore[misc]  # setuptools has no t
 
 setup(
     cmdclass={"build_py": BuildWithResources},
-    package_data={"counterfoil": ["*.toml", "**/*.sql", "py.typed"]},
+    package_data={
+        "counterfoil": ["*.toml", "**/*.sql", "py.typed"],
+        "counterfoil_issuers": ["py.typed"],
+    },
 )

@@ -38,6 +38,7 @@ COPY LICENSE README.md pyproject.toml setup.py ./
 COPY schemas schemas
 COPY rego rego
 COPY service service
+COPY issuers issuers
 RUN /pip/bin/pip --disable-pip-version-check --python=/opt/counterfoil/bin/python install \
       --quiet --no-cache-dir --no-deps --no-index --no-build-isolation . \
  && /pip/bin/pip --python=/opt/counterfoil/bin/python uninstall --quiet --yes setuptools wheel \

@@ -139,6 +139,7 @@ def test_a_build_sees_what_images_are_made_of_and_nothing_else() -> None:
         "!README.md",
         "!deploy/images/postgresql.sh",
         "!deploy/prebuilt",
+        "!issuers/counterfoil_issuers",
         "!pyproject.toml",
         "!rego",
         "!requirements/service.txt",
