@@ -10,9 +10,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +31,7 @@ from counterfoil.cli.explain_decision import (
 from counterfoil.cli.explain_text import printed
 from counterfoil.cli.explain_token import explain_token
 from counterfoil.cli.explain_why import Asking
+from counterfoil.cli.explainer import Explainer
 from counterfoil.config import DEVELOPMENT_ISSUER, Config, find_config, load_config
 from counterfoil.config_source import PREFIX
 from counterfoil.core.case import reason_json
@@ -39,15 +39,12 @@ from counterfoil.core.explanation import explanation_json
 from counterfoil.core.grant import GrantTerms
 from counterfoil.core.model import (
     Actor,
-    AuthorizationRequest,
     Caller,
     Effect,
     JsonObject,
     Reason,
     Subject,
 )
-from counterfoil.core.strict_json import parse
-from counterfoil.core.wire import authorization_request
 from counterfoil.errors import ConfigError, RequestError
 from counterfoil.flows.explain import Explained, ExplainFlow
 from counterfoil.policy.evidence import PolicyCopy
@@ -133,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: the configuration or the policy cannot be used.
         CounterfoilError: the one action asked about cannot be judged at all.
     """
-    config = _configuration(args)
+    config = configuration(args)
     if args.file == "token" and args.token is not None:
         return explain_token(args.token, config, as_source=args.login)
     problem = _misuse(args)
@@ -150,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
         if recorded is not None:
             _decision(recorded, asking, args)
             return EXIT_GOOD
-        explainer = _Explainer(
+        explainer = Explainer(
             flow=asking.flow,
             schemas=SchemaRegistry.load(packaged("schemas")),
             max_bytes=config.server.max_body_bytes,
@@ -195,57 +192,12 @@ def _decision(recorded: Recorded, asking: Asking, args: argparse.Namespace) -> N
         print(decision_text(recorded, asking, colour=sys.stdout.isatty()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Explainer:
-    flow: ExplainFlow
-    schemas: SchemaRegistry
-    max_bytes: int
-    caller: Caller
+def configuration(args: argparse.Namespace) -> Config:
+    """That of `--config`; without any, what `serve --dev` would run with.
 
-    def request(self, line: bytes) -> AuthorizationRequest:
-        """One `{tool, arguments}` as the request that the service would get.
-
-        Raises:
-            RequestError: not strict JSON, too large, or not of the published shape.
-        """
-        value = parse(line, max_bytes=self.max_bytes)
-        if value.keys() - {"tool", "arguments"}:
-            raise RequestError("a line holds tool and arguments alone", pointer="#")
-        body: JsonObject = {
-            "action": {
-                "name": value.get("tool"),
-                "properties": {"arguments": value.get("arguments")},
-            }
-        }
-        self.schemas.validator("authorization_request")(body)
-        return authorization_request(body)
-
-    def explained(self, lines: Iterable[bytes]) -> Iterator[Explained | RequestError]:
-        """Each line explained, in order; what the service would refuse to judge stays a refusal."""
-        answers: list[AuthorizationRequest | RequestError] = []
-        for line in lines:
-            try:
-                answers.append(self.request(line))
-            except RequestError as error:
-                answers.append(error)
-        found = self._run([item for item in answers if isinstance(item, AuthorizationRequest)])
-        for item in answers:
-            yield item if isinstance(item, RequestError) else next(found)
-
-    def _run(self, requests: list[AuthorizationRequest]) -> Iterator[Explained | RequestError]:
-        if not requests:
-            return
-        try:
-            yield from self.flow.run(requests, self.caller)
-        except RequestError as error:
-            if len(requests) == 1:
-                yield error
-                return
-            for request in requests:  # one of them: the others must not pay for it
-                yield from self._run([request])
-
-
-def _configuration(args: argparse.Namespace) -> Config:
+    Raises:
+        ConfigError: it cannot be used.
+    """
     file = find_config(args.config)
     told = any(name.startswith(f"{PREFIX}IDENTITY") for name in os.environ)
     return load_config(file, os.environ, dev=file is None and not told)
@@ -282,7 +234,7 @@ def _caller(config: Config, args: argparse.Namespace) -> Caller:
     )
 
 
-def _lines(explainer: _Explainer, asking: Asking | None, args: argparse.Namespace) -> int:
+def _lines(explainer: Explainer, asking: Asking | None, args: argparse.Namespace) -> int:
     try:
         with open(0 if args.lines == "-" else args.lines, "rb") as file:  # noqa: PTH123 -- stdin too
             lines = iter(file)
@@ -295,7 +247,7 @@ def _lines(explainer: _Explainer, asking: Asking | None, args: argparse.Namespac
     return EXIT_GOOD
 
 
-def _one(explainer: _Explainer, asking: Asking, config: Config, args: argparse.Namespace) -> int:
+def _one(explainer: Explainer, asking: Asking, config: Config, args: argparse.Namespace) -> int:
     line = _line(config, args)
     (item,) = explainer.explained([line])
     if isinstance(item, RequestError):

@@ -1,4 +1,4 @@
-"""`counterfoil policy test | check | build | sidecar`: for authors of policy, thin over OPA."""
+"""`counterfoil policy …`: for authors of policy, thin over OPA."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, cast
 
-from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, SubParsers
+from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, SubParsers, policy_who
 from counterfoil.errors import ConfigError
 from counterfoil.policy.build import (
     DEFAULT_LABEL,
@@ -62,8 +62,8 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
     """Add `policy` to the command line."""
     parser = subparsers.add_parser(
         "policy",
-        help="test, check and build the Rego policy",
-        description="Test, check and build the Rego policy.",
+        help="test, check and build the Rego policy; who may do what",
+        description="Test, check and build the Rego policy; see who may do what.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -91,6 +91,7 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
             default=DEFAULT_LABEL,
             help=f"the revision's readable part, such as a version (default: {DEFAULT_LABEL})",
         )
+    policy_who.register(commands, run)
 
 
 def run(args: argparse.Namespace) -> int:
