@@ -16,7 +16,17 @@ import orjson
 
 from counterfoil.core.canonical import NotCanonical, canonical_bytes
 from counterfoil.core.model import JsonObject, JsonValue, Permission
-from counterfoil.core.renderings import kubernetes, mysql, oci_registry, postgresql, sqlite
+from counterfoil.core.renderings import (
+    aws_sts,
+    azure,
+    gcp_cab,
+    github_app,
+    kubernetes,
+    mysql,
+    oci_registry,
+    postgresql,
+    sqlite,
+)
 from counterfoil.core.renderings.contract import NotRenderable
 
 __all__ = ["NotRenderable", "render_all"]
@@ -32,6 +42,10 @@ class Target:
 
 
 _TARGETS = {
+    "aws_sts": Target(aws_sts.rights, aws_sts.render, aws_sts.parse_back),
+    "azure": Target(azure.rights, azure.render, azure.parse_back),
+    "gcp_cab": Target(gcp_cab.rights, gcp_cab.render, gcp_cab.parse_back),
+    "github_app": Target(github_app.rights, github_app.render, github_app.parse_back),
     "kubernetes": Target(kubernetes.rights, kubernetes.render, kubernetes.parse_back),
     "mysql": Target(mysql.rights, mysql.render, mysql.parse_back),
     "oci_registry": Target(oci_registry.rights, oci_registry.render, oci_registry.parse_back),
