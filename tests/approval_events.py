@@ -73,8 +73,10 @@ def opening(approval: Approval = PENDING) -> Told:
     return Told("approval_requested", {"approval": ID}, {"approval": record_json(approval)})
 
 
-def answered(sub: str, said: str, *, erased: bool = False) -> Told:
-    answer = Answer(person=(IDP, sub), groups=("admins",), answer=said, time="t", comment="c")
+def answered(
+    sub: str, said: str, *, erased: bool = False, groups: tuple[str, ...] = ("admins",)
+) -> Told:
+    answer = Answer(person=(IDP, sub), groups=groups, answer=said, time="t", comment="c")
     payload = {} if erased else {"answer": answer_json(answer)}
     return Told("approval_answered", {"approval": ID, "answer": said}, payload)
 

@@ -1,7 +1,8 @@
 """Approvals for tests: a service under whose policy people must agree, and short words for it.
 
 In schema `public` creating needs one of `database-admins`, in `audit` two people of the groups
-`database-admins` and `leads`; selecting from `public` is allowed, everything else denied.
+`database-admins` and `leads`, in `ops` one of each, lately signed in; selecting from `public` is
+allowed, everything else denied.
 """
 
 from __future__ import annotations
@@ -27,10 +28,18 @@ from simulators.hostile_session import SCHEMAS
 CREATE = "CREATE TABLE public.invoices (id int)"
 OTHER = "CREATE TABLE public.receipts (id int)"
 TWO_PEOPLE = "CREATE TABLE audit.invoices (id int)"
+ONE_EACH = "CREATE TABLE ops.invoices (id int)"
 ADMINS, LEADS = "database-admins", "leads"
 TERMS = {
     "database-change": {"approvers": [ADMINS], "quorum": 1, "expires_in_seconds": 3600},
     "two-people": {"approvers": [ADMINS, LEADS], "quorum": 2, "expires_in_seconds": 3600},
+    "one-each": {
+        "approvers": [ADMINS, LEADS],
+        "quorum": 2,
+        "expires_in_seconds": 3600,
+        "each_from": [ADMINS, LEADS],
+        "max_sign_in_age_seconds": 300,
+    },
 }
 
 
@@ -46,6 +55,7 @@ def approval_bundle(folder: Path, **terms: Any) -> Path:
     access["database"]["orders"] = {
         "public": {"table": {**tables, **selecting}},
         "audit": {"table": {"create": {"orders-developer": "two-people"}}},
+        "ops": {"table": {"create": {"orders-developer": "one-each"}}},
     }
     access["approvals"] = {**TERMS, "database-change": {**TERMS["database-change"], **terms}}
     data.write_text(json.dumps(access))

@@ -255,6 +255,7 @@ def _approvals(config: Config, adapters: Adapters, credentials: Credentials) -> 
         url=config.grant.issuer,
         policy_timeout_seconds=config.policy.timeout_ms / 1000,
         ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
+        max_sign_in_age_seconds=config.approval.max_sign_in_age_seconds,
     )
     return approvals_blueprint(
         reading=reading, answering=answering, credentials=credentials, max_body_bytes=limit

@@ -15,6 +15,7 @@ from counterfoil.config_ledger import PostgresqlPlace, postgresql_place
 from counterfoil.config_login import login_config
 from counterfoil.config_model import (
     DEVELOPMENT_ISSUER,
+    ApprovalConfig,
     CatalogueConfig,
     Config,
     GrantConfig,
@@ -102,6 +103,7 @@ def build(
         arguments=MappingProxyType({entry["tool"]: arguments_of(entry) for entry in actions}),
         development=development,
         exports=tuple(export_entry(entry, base) for entry in read.entries("export")),
+        approval=ApprovalConfig(**read.section("approval")),
     )
     findings = [
         *_duplicates(read),

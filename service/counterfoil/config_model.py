@@ -57,6 +57,13 @@ class PolicyConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalConfig:
+    """`[approval]`: what holds for every approval, beside the terms that policy sets."""
+
+    max_sign_in_age_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerConfig:
     """`[ledger]`; `place` is the file of the `sqlite:///` URL, or a database."""
 
@@ -271,6 +278,7 @@ class Config:
     arguments: Mapping[str, ToolArguments]
     development: bool
     exports: tuple[ExportEntry, ...] = ()
+    approval: ApprovalConfig = ApprovalConfig()
 
 
 def split_address(text: str) -> tuple[str, int]:

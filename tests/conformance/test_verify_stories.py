@@ -58,6 +58,10 @@ TRUE_STORIES: dict[str, Sequence[Event]] = {
     "approved by two": [
         *(WAITS, saying(ASKED, quorum=2), saying(GIVEN, status="pending"), GIVEN, USED, SPENT),
     ],
+    "approved by one of each group": [
+        *(WAITS, saying(ASKED, quorum=2, groups=2), saying(GIVEN, status="pending", of=[0])),
+        *(saying(GIVEN, of=[0, 1]), USED, SPENT),
+    ],
     "denied by a person": [WAITS, ASKED, saying(GIVEN, answer="deny", status="denied")],
     "at the last moment": [WAITS, ASKED, at(GIVEN, 99.9), at(USED, 99.9), at(SPENT, 99.9)],
     "expired": [WAITS, ASKED, OVER],
@@ -89,6 +93,20 @@ FALSE_STORIES: dict[str, tuple[Sequence[Event], str]] = {
         "stays open",
     ),
     "one of two": ([WAITS, saying(ASKED, quorum=2), GIVEN], "fewer answers than its quorum"),
+    "two of one group": (
+        [
+            *(WAITS, saying(ASKED, quorum=2, groups=2), saying(GIVEN, status="pending", of=[0])),
+            saying(GIVEN, of=[0]),
+        ],
+        "without somebody from each group",
+    ),
+    "two, one of them of both groups and one of none": (
+        [
+            *(WAITS, saying(ASKED, quorum=2, groups=2), saying(GIVEN, status="pending", of=[])),
+            saying(GIVEN, of=[0, 1]),
+        ],
+        "without somebody from each group",
+    ),
     "spent unapproved": ([WAITS, ASKED, USED, SPENT], "that nobody gave"),
     "spent late": (
         [WAITS, ASKED, GIVEN, at(USED, 101), at(SPENT, 101)],

@@ -56,6 +56,7 @@ def test_nothing_configured_is_a_valid_start_with_the_published_defaults(tmp_pat
     assert config.keys.directory == tmp_path / "var/keys"
     assert config.identity.actor_required
     assert config.identity.leeway_seconds == 60
+    assert config.approval.max_sign_in_age_seconds is None
     assert config.grant.issuer == "http://127.0.0.1:8282"
     assert not config.development
     assert config.identity.oidc == ()
@@ -157,6 +158,10 @@ WRONG = {
     "no-algorithm": (
         ISSUER + "algorithms = []",
         "identity.oidc[0].algorithms: [] is not accepted.",
+    ),
+    "sign-in-of-two-days": (
+        "[approval]\nmax_sign_in_age_seconds = 172800",
+        "approval.max_sign_in_age_seconds: 172800 is not accepted.",
     ),
     "leeway": ("[identity]\nleeway_seconds = 61", "identity.leeway_seconds: 61 is not accepted."),
     "duplicate-issuer": (

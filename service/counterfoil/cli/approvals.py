@@ -138,6 +138,8 @@ def _lines(approval: JsonObject) -> Iterator[tuple[str, str]]:
         yield "reason", f"{item.get('code')}: {item.get('title')}"
     groups = ", ".join(map(str, items(approval.get("approvers"))))
     yield "approvers", f"{approval.get('quorum')} of {groups}"
+    if approval.get("each_from"):
+        yield "one each of", ", ".join(map(str, items(approval.get("each_from"))))
     for item in map(members, items(approval.get("answers"))):
         said = f": {item['comment']}" if item.get("comment") else ""
         who = members(item.get("person")).get("sub", "somebody who was erased")

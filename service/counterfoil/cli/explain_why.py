@@ -96,7 +96,7 @@ class Asking:
         groups: list[JsonValue] = list(terms.approvers)
         people: list[JsonValue] = [
             {"iss": "urn:counterfoil:supposed", "sub": f"approver {n}", "groups": groups}
-            for n in range(terms.quorum)
+            for n in range(terms.quorum)  # as many as `each_from`, at least
         ]
         answer: JsonObject = {
             "id": "apr_supposed",

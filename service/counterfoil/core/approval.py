@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import cast
 
+from counterfoil.core.approval_quorum import enough, people_of
 from counterfoil.core.canonical import canonical_bytes, digest
 from counterfoil.core.case import Case
 from counterfoil.core.model import ApprovalTerms, Caller, JsonObject, JsonValue
@@ -62,20 +63,28 @@ class Asker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One person's answer; `person` is None where the person was erased."""
+    """One person's answer; `person` is None where the person was erased.
+
+    `token` and `session` name the credential it was given with, `signed_in_at` (seconds) its
+    person's sign-in.
+    """
 
     person: tuple[str, str] | None
     groups: tuple[str, ...]
     answer: str
     time: str
     comment: str | None = None
+    token: str | None = None
+    session: str | None = None
+    signed_in_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
     """One approval as its events tell it.
 
-    `asked` is what the agent would do (`asked_json`) and why it needs approval.
+    `asked` is what the agent would do (`asked_json`) and why it needs approval; `launcher`
+    the client that the asking credential was given to.
     """
 
     id: str
@@ -88,6 +97,7 @@ class Approval:
     opened_at: str
     expires_at: int
     asked: JsonObject
+    launcher: str | None = None
     answers: tuple[Answer, ...] = ()
     ended: Status | None = None
     version: int = 1
@@ -122,8 +132,10 @@ class Approval:
         if any(item.answer != APPROVE for item in self.answers):
             return Status.DENIED
         # One person may have several issuers: only `sub` is theirs in all of them.
-        people = {item.person[1] for item in self.approvers() if item.person is not None}
-        return Status.APPROVED if len(people) >= self.terms.quorum else Status.PENDING
+        people = people_of(
+            (item.person[1], item.groups) for item in self.approvers() if item.person is not None
+        )
+        return Status.APPROVED if enough(people, self.terms) else Status.PENDING
 
 
 def asked_json(case: Case, caller: Caller, policy_input: JsonObject) -> dict[str, JsonValue]:

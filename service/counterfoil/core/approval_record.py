@@ -70,6 +70,9 @@ def record_json(approval: Approval) -> bytes:
             "approvers": list(terms.approvers),
             "quorum": terms.quorum,
             "expires_in_seconds": terms.expires_in_seconds,
+            "each_from": list(terms.each_from),
+            "max_sign_in_age_seconds": terms.max_sign_in_age_seconds,
+            "launcher": approval.launcher,
             "expires_at": approval.expires_at,
             "asked": approval.asked,
         },
@@ -85,7 +88,11 @@ def answer_json(answer: Answer) -> bytes:
             "groups": list(answer.groups),
             "answer": answer.answer,
             "comment": answer.comment,
-        }
+            "token": answer.token,
+            "session": answer.session,
+            "signed_in_at": answer.signed_in_at,
+        },
+        floats=True,
     )
 
 
@@ -111,7 +118,10 @@ def _opened(event: RecordedEvent, approval_id: str, decision_id: str) -> Approva
             approvers=tuple(value["approvers"]),
             quorum=value["quorum"],
             expires_in_seconds=value["expires_in_seconds"],
+            each_from=tuple(value.get("each_from", ())),
+            max_sign_in_age_seconds=value.get("max_sign_in_age_seconds"),
         ),
+        launcher=value.get("launcher"),
         opened_at=event.time,
         expires_at=value["expires_at"],
         asked=value["asked"],
@@ -131,4 +141,7 @@ def _answer(event: RecordedEvent) -> Answer:
         answer=cast("str", value["answer"]),
         comment=cast("str | None", value["comment"]),
         time=event.time,
+        token=cast("str | None", value.get("token")),
+        session=cast("str | None", value.get("session")),
+        signed_in_at=cast("float | None", value.get("signed_in_at")),
     )

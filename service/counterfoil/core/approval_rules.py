@@ -26,6 +26,7 @@ from counterfoil.errors import (
     DigestMismatch,
     NotAnApprover,
     SelfApproval,
+    SignInTooOld,
 )
 
 _ASK_AGAIN: Final = "Send the action again without an approval; policy then decides anew."
@@ -121,14 +122,16 @@ def check_answer(approval: Approval, caller: Caller, *, action_digest: str, now:
     """Whether this person may answer this approval now.
 
     Raises:
-        SelfApproval: they asked for it, as person or as agent, under whatever issuer: who
-            has two of a tenant's issuers, with one name in both, is not four eyes.
+        SelfApproval: they asked for it, as person, agent or launcher, under whatever issuer: who
+            has two of a tenant's issuers, with one name in both, is not four eyes. So is a
+            credential that the launcher itself was given, whoever's it is: it starts the agent.
         NotAnApprover: they are in none of the groups.
         AlreadyAnswered, ApprovalExpired, ApprovalCancelled: it does not wait for them.
         DigestMismatch: they mean another action.
     """
     name = caller.subject.sub
-    if name in {who[1] for who in (approval.asker.subject, approval.asker.actor) if who}:
+    askers = {who[1] for who in (approval.asker.subject, approval.asker.actor) if who}
+    if name in askers or approval.launcher in {name, caller.client_id} - {None}:
         raise SelfApproval
     if not is_approver(approval, caller):
         raise NotAnApprover
@@ -145,6 +148,17 @@ def check_answer(approval: Approval, caller: Caller, *, action_digest: str, now:
             raise AlreadyAnswered(f"the approval is {status.value}")
     if action_digest != approval.action_digest:
         raise DigestMismatch
+
+
+def check_sign_in(caller: Caller, *bounds_seconds: int | None, now: float) -> None:
+    """Whether the person signed in as lately as every bound that is set wants.
+
+    Raises:
+        SignInTooOld: they did not, or the credential does not tell.
+    """
+    bounds = [bound for bound in bounds_seconds if bound is not None]
+    if bounds and (caller.signed_in_at is None or now - caller.signed_in_at > min(bounds)):
+        raise SignInTooOld(f"the sign-in may be {min(bounds)} seconds old")
 
 
 def check_withdrawal(approval: Approval, now: float) -> None:

@@ -43,6 +43,7 @@ def approval_json(approval: Approval, *, url: str, now: float) -> JsonObject:
         "prompt": _prompt(approval),
         "approvers": list(approval.terms.approvers),
         "quorum": approval.terms.quorum,
+        **_terms(approval),
         "answers": [_answer(approval, index) for index in range(len(approval.answers))],
         "policy": policy_json(approval.policy_revision),
     }
@@ -60,6 +61,14 @@ def _prompt(approval: Approval) -> JsonObject:
     text = cast("JsonObject", approval.input["context"]).get("prompt")
     source = approval.asked["prompt_source"]
     return {"text": text, "source": source, "digest": approval.prompt_digest}
+
+
+def _terms(approval: Approval) -> JsonObject:
+    """What the terms say besides: absent where they do not."""
+    terms = approval.terms
+    groups: JsonObject = {"each_from": list(terms.each_from)} if terms.each_from else {}
+    age = terms.max_sign_in_age_seconds
+    return groups if age is None else {**groups, "max_sign_in_age_seconds": age}
 
 
 def _person(person: tuple[str, str]) -> JsonObject:

@@ -139,14 +139,19 @@ def read_caller(
 def with_origin(
     caller: Caller, claims: VerifiedClaims, entry: IssuerEntry, ahead_seconds: float
 ) -> Caller:
-    """The caller with what a revocation may name: since when, and in which session.
+    """The caller with what a revocation may name, and when the person signed in.
+
+    Without `auth_time` (OIDC Core §2) the token's own age stands in for the sign-in's. One
+    later than `iat` is not believed: nobody gets a token before signing in.
 
     Raises:
-        MissingClaim: `iat` or `sid` is malformed.
+        MissingClaim: `iat`, `auth_time` or `sid` is malformed.
     """
     issued_at, session = _optional_time(claims, "iat"), _optional_name(claims, "sid")
+    signed_in = [at for at in (issued_at, _optional_time(claims, "auth_time")) if at is not None]
     return replace(
         caller,
+        signed_in_at=min(signed_in, default=None),
         issued_at=None if issued_at is None else issued_at - ahead_seconds,
         session=None if session is None else session_name(entry.issuer, session),
     )

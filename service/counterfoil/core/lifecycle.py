@@ -8,7 +8,8 @@ decided, an answer after its time. A trail is what shares a `decision_id`, in lo
 3. An outcome follows a decision that let something run (an allow, or anything in observe), once.
 4. An approval is requested once, by a decision that needs it, and nothing follows its end.
 5. It is answered and spent before it expires; it is recorded as expired not before.
-6. It is approved by as many answers as its quorum wants, and spent only when approved.
+6. It is approved by as many answers as its quorum wants, among them one from each group that
+   must send somebody, and spent only when approved.
 7. What it was spent for is an allow that names it; an allow that names one has spent it.
 8. A legal hold is set once and released once (`core/privacy.py`).
 9. Nobody is erased under a hold that stands, and nothing is dropped under one on everything.
@@ -21,7 +22,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from counterfoil.core.approval_quorum import one_from_each
 from counterfoil.core.model import JsonObject, JsonValue
+from counterfoil.core.policy_result import MAX_EACH_FROM
 
 KINDS = frozenset(
     {
@@ -40,7 +43,9 @@ class _Approval:
 
     expires: str
     quorum: int
+    groups: int
     approvals: int = 0
+    of: list[list[str]] = field(default_factory=list)  # of which groups each approver is
     status: str = "pending"
 
 
@@ -106,9 +111,11 @@ class Trail:
     def _requested(self, name: str, plain: JsonObject) -> str | None:
         if name in self.approvals:  # 4
             return "an approval is requested twice"
-        quorum = plain.get("quorum")
+        quorum, groups = plain.get("quorum"), plain.get("groups", 0)
         self.approvals[name] = _Approval(
-            _moment(plain.get("expires")), quorum if isinstance(quorum, int) else 1
+            _moment(plain.get("expires")),
+            quorum if isinstance(quorum, int) else 1,
+            groups if isinstance(groups, int) else 0,
         )
         if self.decision.get("effect") != _NEEDS_APPROVAL or self.decision.get("approval") != name:
             return "an approval is requested that no decision needs"  # 4
@@ -116,12 +123,18 @@ class Trail:
 
 
 def _answered(known: _Approval, plain: JsonObject, time: str) -> str | None:
-    known.approvals += plain.get("answer") == "approve"
+    of = plain.get("of", [])
+    if plain.get("answer") == "approve":
+        known.approvals += 1
+        known.of.append([str(n) for n in of] if isinstance(of, list) else [])
     known.status = str(plain.get("status"))
     if time > known.expires:  # 5
         return "an approval is answered after it expired"
     if known.status == "approved" and known.approvals < known.quorum:  # 6
         return "an approval counts as given with fewer answers than its quorum"
+    wanted = map(str, range(min(known.groups, MAX_EACH_FROM)))
+    if known.status == "approved" and not one_from_each(known.of, wanted):
+        return "an approval counts as given without somebody from each group"
     if plain.get("answer") != "approve" and known.status != "denied":
         return "a denied approval stays open"
     return None

@@ -64,7 +64,8 @@ class Caller:
     `key_thumbprint` is the RFC 7638 thumbprint of the key that the credential is bound to,
     and whose proof came with it. `issued_at` is the earliest moment at which it can have been
     issued, whatever the issuer's clock; `session` names the provider's session that it rests
-    on (`sources.session_name`). One that was `revoked` may report what happened, and nothing
+    on (`sources.session_name`). `signed_in_at` is when the person last proved who they are, as
+    far as the credential tells. One that was `revoked` may report what happened, and nothing
     else.
     """
 
@@ -80,6 +81,7 @@ class Caller:
     key_thumbprint: str | None = None
     issued_at: float | None = None
     session: str | None = None
+    signed_in_at: float | None = None
     revoked: bool = False
 
 
@@ -289,11 +291,17 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalTerms:
-    """Who may approve, how many, and until when (seconds)."""
+    """Who may approve, how many, and until when (seconds).
+
+    `each_from`: groups from each of which one of them must come, no person for two groups.
+    `max_sign_in_age_seconds`: how long ago an approver's sign-in may lie.
+    """
 
     approvers: tuple[str, ...]
     quorum: int
     expires_in_seconds: int
+    each_from: tuple[str, ...] = ()
+    max_sign_in_age_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

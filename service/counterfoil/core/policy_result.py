@@ -30,6 +30,8 @@ MAX_OBLIGATIONS: Final = 32
 MAX_APPROVERS: Final = 64
 MAX_QUORUM: Final = 16
 MAX_APPROVAL_SECONDS: Final = 604_800  # a week
+MAX_SIGN_IN_AGE_SECONDS: Final = 86_400  # a day: older is no sign-in for the purpose
+MAX_EACH_FROM: Final = 4  # departments, not a parliament; the pairing tries their subsets
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+", re.ASCII)
 _MAX_CODE: Final = 128
@@ -39,6 +41,7 @@ _MAX_NAME: Final = 512
 _REQUIRED: Final = frozenset({"effect", "reasons", "permissions", "obligations"})
 _KNOWN: Final = _REQUIRED | {"approval", "ttl_seconds"}
 _APPROVAL: Final = frozenset({"approvers", "quorum", "expires_in_seconds"})
+_APPROVAL_KNOWN: Final = _APPROVAL | {"each_from", "max_sign_in_age_seconds"}
 _REASON_REQUIRED: Final = frozenset({"code", "title", "solution"})
 _REASON_KNOWN: Final = _REASON_REQUIRED | {"details"}
 _EFFECTS: Final[Mapping[str, Effect]] = {effect.value: effect for effect in Effect}
@@ -125,21 +128,38 @@ def _reason(value: JsonValue) -> Reason:
 
 
 def _approval(value: JsonValue) -> ApprovalTerms:
-    if not isinstance(value, Mapping) or value.keys() != _APPROVAL:
+    if not isinstance(value, Mapping) or not _APPROVAL <= value.keys() <= _APPROVAL_KNOWN:
         raise NotAResult("#/approval")
-    approvers = value["approvers"]
-    if not isinstance(approvers, list) or not 1 <= len(approvers) <= MAX_APPROVERS:
-        raise NotAResult("#/approval/approvers")
-    names = tuple(item for item in approvers if isinstance(item, str) and _is_text(item, _MAX_NAME))
-    if len(names) != len(approvers):
-        raise NotAResult("#/approval/approvers")
+    approvers = _names(value["approvers"], MAX_APPROVERS, "approval/approvers")
+    quorum = _integer(value["quorum"], MAX_QUORUM, "approval/quorum")
+    each_from: tuple[str, ...] = ()
+    if "each_from" in value:
+        each_from = _names(value["each_from"], MAX_EACH_FROM, "approval/each_from")
+        if not set(each_from) <= set(approvers) or not len(set(each_from)) == len(each_from) > 1:
+            raise NotAResult("#/approval/each_from")
+        if quorum < len(each_from):  # the number that is shown must be one that can do
+            raise NotAResult("#/approval/quorum")
+    age = value.get("max_sign_in_age_seconds")
     return ApprovalTerms(
-        approvers=names,
-        quorum=_integer(value["quorum"], MAX_QUORUM, "approval/quorum"),
+        approvers=approvers,
+        quorum=quorum,
         expires_in_seconds=_integer(
             value["expires_in_seconds"], MAX_APPROVAL_SECONDS, "approval/expires_in_seconds"
         ),
+        each_from=each_from,
+        max_sign_in_age_seconds=None
+        if "max_sign_in_age_seconds" not in value
+        else _integer(age, MAX_SIGN_IN_AGE_SECONDS, "approval/max_sign_in_age_seconds"),
     )
+
+
+def _names(value: JsonValue, most: int, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= most:
+        raise NotAResult(f"#/{where}")
+    names = tuple(item for item in value if isinstance(item, str) and _is_text(item, _MAX_NAME))
+    if len(names) != len(value):
+        raise NotAResult(f"#/{where}")
+    return names
 
 
 def _integer(value: JsonValue, most: int, name: str) -> int:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from counterfoil.core.approval import Approval
+from counterfoil.core.approval import Answer, Approval
 from counterfoil.core.model import Caller, JsonObject
 from counterfoil.core.run_record import Run
 from counterfoil.core.sources import VerifiedSource, session_name
@@ -112,6 +112,22 @@ class Standing:
             actors=() if asker.actor is None else (asker.actor,),
             run=asker.run,
             issued_at=opened_at,
+        )
+
+    @classmethod
+    def of_answer(cls, tenant: str, answer: Answer, given_at: float) -> Standing | None:
+        """That of one answer: it ends with its person and the credential it was given with.
+
+        None where the person was erased: such an answer counts for nobody.
+        """
+        if answer.person is None:
+            return None
+        return cls(
+            tenant=tenant,
+            subject=answer.person,
+            token=answer.token,
+            session=answer.session,
+            issued_at=given_at,
         )
 
     def names(self) -> Iterator[Name]:

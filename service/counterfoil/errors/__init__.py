@@ -15,6 +15,7 @@ from counterfoil.errors.approval import (
     DigestMismatch,
     NotAnApprover,
     SelfApproval,
+    SignInTooOld,
 )
 from counterfoil.errors.base import (
     CounterfoilError,
@@ -160,6 +161,7 @@ __all__ = [
     "SamlRequestUnknown",
     "SchemaViolation",
     "SelfApproval",
+    "SignInTooOld",
     "SourceRefused",
     "StateConflict",
     "TokenError",

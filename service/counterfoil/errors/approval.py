@@ -30,6 +30,15 @@ class SelfApproval(NotAnApprover):
     title = "Nobody approves an action of their own"
 
 
+class SignInTooOld(ApprovalError):
+    """The person signed in longer ago than this approval, or the service, accepts."""
+
+    code = "approval.sign_in_too_old"
+    title = "The sign-in is too old to approve with"
+    status = 403
+    solution = "Sign in at your identity provider again, with a new token, and answer then."
+
+
 class AlreadyAnswered(ApprovalError):
     """Answered before: by this person, or enough people, or used since."""
 

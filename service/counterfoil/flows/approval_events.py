@@ -61,6 +61,7 @@ def requested(approval: Approval, *, event_id: str, now: float) -> Event:
             "run": approval.asker.run,
             "expires": rfc3339_second(approval.expires_at),
             "quorum": approval.terms.quorum,
+            "groups": len(approval.terms.each_from),
             "policy": approval.policy_revision,
         },
         payload={"approval": record_json(approval)},
@@ -80,7 +81,12 @@ def answered(
         tenant=approval.asker.tenant,
         subject=answer.person,
         decision_id=approval.decision_id,
-        plain={"approval": approval.id, "answer": answer.answer, "status": status.value},
+        plain={
+            "approval": approval.id,
+            "answer": answer.answer,
+            "status": status.value,
+            "of": [n for n, name in enumerate(approval.terms.each_from) if name in answer.groups],
+        },
         payload={
             "answer": answer_json(answer),
             "caller": canonical_bytes({**caller_json(caller), "token_id": caller.token_id}),

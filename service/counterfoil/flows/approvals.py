@@ -202,6 +202,7 @@ class ApprovalDesk:
             opened_at=rfc3339(now),
             expires_at=math.floor(now) + terms.expires_in_seconds,
             asked={**asked, "reasons": [reason_json(reason) for reason in decision.reasons]},
+            launcher=caller.client_id,
         )
 
     def _close(

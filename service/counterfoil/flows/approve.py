@@ -3,7 +3,8 @@
 1. The answer: strict JSON of `schemas/approval_answer.json`.
 2. The person: a credential without `act`. No agent answers, whoever it acts for.
 3. The approval: of this tenant; the person is in its groups, and neither asked for it nor is
-   the agent that did; it waits for them, and they mean exactly its action.
+   the agent or the launcher that did; it waits for them, they mean exactly its action, and to
+   approve they signed in lately enough.
 4. Policy, once more, for an approval: it must still ask, under the same revision and terms. A
    denial needs no policy: it permits nothing.
 5. The record: one step. Of two answers at the same moment one comes second, and is judged by
@@ -17,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from counterfoil.core.approval import APPROVE, Answer, Approval
-from counterfoil.core.approval_rules import check_answer
+from counterfoil.core.approval_rules import check_answer, check_sign_in
 from counterfoil.core.approval_view import approval_json
 from counterfoil.core.model import (
     AnswerRequest,
@@ -63,6 +64,7 @@ class AnswerFlow:
     url: str
     policy_timeout_seconds: float
     ledger_timeout_seconds: float
+    max_sign_in_age_seconds: int | None = None
 
     def run(
         self,
@@ -108,14 +110,10 @@ class AnswerFlow:
         )
         check_answer(approval, caller, action_digest=request.action_digest, now=now)  # 3
         if request.answer == APPROVE:
+            policys = approval.terms.max_sign_in_age_seconds
+            check_sign_in(caller, self.max_sign_in_age_seconds, policys, now=now)
             self._ask_policy_again(approval, now=now)  # 4
-        answer = Answer(
-            person=(caller.subject.issuer, caller.subject.sub),
-            groups=caller.subject.groups,
-            answer=request.answer,
-            time=rfc3339(now),
-            comment=request.comment,
-        )
+        answer = _answer_of(request, caller, now=now)
         event = record.answered(approval, answer, caller, event_id=self.ids.new("evt"), now=now)
         deadline = self.clock.monotonic() + self.ledger_timeout_seconds
         self.ledger.append([event], deadline=deadline)  # 5
@@ -140,6 +138,19 @@ class AnswerFlow:
             or decision.approval != approval.terms
         ):
             raise ApprovalPolicyChanged
+
+
+def _answer_of(request: AnswerRequest, caller: Caller, *, now: float) -> Answer:
+    return Answer(
+        person=(caller.subject.issuer, caller.subject.sub),
+        groups=caller.subject.groups,
+        answer=request.answer,
+        time=rfc3339(now),
+        comment=request.comment,
+        token=caller.token_id,
+        session=caller.session,
+        signed_in_at=caller.signed_in_at,
+    )
 
 
 def _as_of_now(recorded: JsonObject, *, now: float) -> JsonObject:

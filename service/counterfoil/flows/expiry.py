@@ -17,12 +17,18 @@ REVOKED = "revoked"
 
 
 def is_revoked(approval: Approval, revocations: Revocations) -> bool:
-    """Whether the run, person or agent that asked was revoked since.
+    """Whether who asked was revoked since (run, person or agent), or an approver was.
 
     Raises:
         LedgerError: nobody knows.
     """
-    return revocations.covers(Standing.of_approval(approval, seconds_of(approval.opened_at)))
+    if revocations.covers(Standing.of_approval(approval, seconds_of(approval.opened_at))):
+        return True
+    given = (
+        Standing.of_answer(approval.asker.tenant, item, seconds_of(item.time))
+        for item in approval.approvers()
+    )
+    return any(standing is not None and revocations.covers(standing) for standing in given)
 
 
 def with_end_recorded(

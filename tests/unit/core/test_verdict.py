@@ -28,6 +28,12 @@ TERMS = {"approvers": ["admins"], "quorum": 1, "expires_in_seconds": 60}
 WAIT: dict[str, Any] = {**DENY, "effect": "needs_approval", "approval": TERMS}
 
 
+def each(*groups: str, quorum: int = 2) -> dict[str, Any]:
+    """A demand that each of these groups sends somebody."""
+    terms = {"approvers": ["admins", "leads"], "quorum": quorum, "each_from": list(groups)}
+    return {**WAIT, "approval": {**TERMS, **terms}}
+
+
 def verdict(
     result: JsonValue, reading: Interpretation = READING, revisions: tuple[str, ...] = (REVISION,)
 ) -> Decision:
@@ -104,6 +110,19 @@ def test_undefined_result_is_a_deny() -> None:
     assert codes(judge(answer, READING, known_revisions={REVISION})) == ["policy.undefined"]
 
 
+def test_needs_approval_says_which_groups_must_each_send_somebody() -> None:
+    terms = read_result(each("admins", "leads")).approval
+    assert terms is not None
+    assert (terms.each_from, terms.quorum) == (("admins", "leads"), 2)
+
+
+@pytest.mark.parametrize("result", [each("admins", "others"), each("admins", "leads", quorum=1)])
+def test_terms_that_nobody_could_meet_as_shown_are_none(result: Any) -> None:
+    """Beyond the schema: a group outside the approvers, a number below that of the groups."""
+    with pytest.raises(NotAResult):
+        read_result(result)
+
+
 def test_needs_approval_carries_its_terms_and_nothing_else() -> None:
     decision = verdict(WAIT)
     assert decision.effect is Effect.NEEDS_APPROVAL
@@ -152,6 +171,14 @@ MALFORMED: dict[str, Any] = {
     "a quorum of true": {**WAIT, "approval": {**TERMS, "quorum": True}},
     "an approval for ever": {**WAIT, "approval": {**TERMS, "expires_in_seconds": 10**9}},
     "an unknown term": {**WAIT, "approval": {**TERMS, "x": 1}},
+    "one group that must send one": each("admins"),
+    "no group that must send one": each(),
+    "a group that must send one twice": each("admins", "admins"),
+    "a sign-in of a week ago": {
+        **WAIT,
+        "approval": {**TERMS, "max_sign_in_age_seconds": 604_800},
+    },
+    "a sign-in of null": {**WAIT, "approval": {**TERMS, "max_sign_in_age_seconds": None}},
     "a lifetime of none": allow(ttl_seconds=0),
     "a lifetime of true": allow(ttl_seconds=True),
     "a lifetime below nothing": allow(ttl_seconds=-1),

@@ -12,7 +12,27 @@ package counterfoil.lib.approval
 # description: One approval has enough people of the groups that the terms name.
 given(terms) if {
 	some approval in input.approvals
-	count(_people(approval, terms)) >= terms.quorum
+	people := _people(approval, terms)
+	count(people) >= terms.quorum
+	_one_from_each(approval, people, object.get(terms, "each_from", []))
+}
+
+# METADATA
+# title: One from each
+# description: |
+#   Each group that must send somebody has a person of its own: any k of the groups hold k of
+#   the people together (P. Hall, 1935). Who is in two of them counts for one.
+_one_from_each(approval, people, groups) if {
+	every chosen in numbers.range(0, bits.lsh(1, count(groups)) - 1) {
+		some_groups := {group | some n, group in groups; bits.and(chosen, bits.lsh(1, n)) > 0}
+		members := {approver.sub |
+			some approver in approval.approvers
+			approver.sub in people
+			some group in approver.groups
+			group in some_groups
+		}
+		count(members) >= count(some_groups)
+	}
 }
 
 # METADATA

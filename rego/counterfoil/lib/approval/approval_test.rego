@@ -17,7 +17,18 @@ by(people) := object.union(
 	{"approvals": [{"id": "apr_1", "approvers": people, "answered_at": "2026-11-24T03:10:00.000000Z"}]},
 )
 
+both := object.union(terms, {"each_from": ["admins", "leads"]})
+
+eve := {"iss": "https://idp", "sub": "eve", "groups": ["admins"]}
+
+dora := {"iss": "https://idp", "sub": "dora", "groups": ["admins", "leads"]}
+
 enough := {
+	"two people, of one group each": {"terms": both, "people": [bob, carol]},
+	"who is in both groups for the one": {"terms": both, "people": [dora, carol]},
+	"who is in both groups for the other": {"terms": both, "people": [bob, dora]},
+	"two who are both in both groups": {"terms": both, "people": [dora, object.union(dora, {"sub": "fay"})]},
+	"a third beside them": {"terms": both, "people": [eve, bob, carol]},
 	"one of one": {"terms": one, "people": [bob]},
 	"two of two, from two groups": {"terms": terms, "people": [bob, carol]},
 }
@@ -28,6 +39,24 @@ test_enough[name] if {
 }
 
 too_few := {
+	"two of one group where two groups must send one": {"terms": both, "people": [bob, eve]},
+	"one person of both groups": {"terms": both, "people": [dora]},
+	"one person of both groups, from two issuers": {
+		"terms": both,
+		"people": [dora, object.union(dora, {"iss": "https://other"})],
+	},
+	"who asks, as the second group": {
+		"terms": both,
+		"people": [bob, object.union(sample.alice, {"groups": ["leads"]})],
+	},
+	"one person for two groups, beside two of the third": {
+		"terms": object.union(terms, {
+			"quorum": 3,
+			"approvers": ["admins", "leads", "owners"],
+			"each_from": ["admins", "leads", "owners"],
+		}),
+		"people": [bob, eve, object.union(carol, {"groups": ["leads", "owners"]})],
+	},
 	"nobody": {"terms": one, "people": []},
 	"one of two": {"terms": terms, "people": [bob]},
 	"the same person twice": {"terms": terms, "people": [bob, bob]},
