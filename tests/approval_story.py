@@ -1,8 +1,8 @@
 """Approvals for tests: a service under whose policy people must agree, and short words for it.
 
 In schema `public` creating needs one of `database-admins`, in `audit` two people of the groups
-`database-admins` and `leads`, in `ops` one of each, lately signed in; selecting from `public` is
-allowed, everything else denied.
+`database-admins` and `leads`, in `ops` one of each, lately signed in, in `brief` one within two
+seconds; selecting from `public` is allowed, everything else denied.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ CREATE = "CREATE TABLE public.invoices (id int)"
 OTHER = "CREATE TABLE public.receipts (id int)"
 TWO_PEOPLE = "CREATE TABLE audit.invoices (id int)"
 ONE_EACH = "CREATE TABLE ops.invoices (id int)"
+BRIEF = "CREATE TABLE brief.invoices (id int)"
 ADMINS, LEADS = "database-admins", "leads"
 TERMS = {
     "database-change": {"approvers": [ADMINS], "quorum": 1, "expires_in_seconds": 3600},
     "two-people": {"approvers": [ADMINS, LEADS], "quorum": 2, "expires_in_seconds": 3600},
+    "brief": {"approvers": [ADMINS], "quorum": 1, "expires_in_seconds": 2},
     "one-each": {
         "approvers": [ADMINS, LEADS],
         "quorum": 2,
@@ -55,6 +57,7 @@ def approval_bundle(folder: Path, **terms: Any) -> Path:
     access["database"]["orders"] = {
         "public": {"table": {**tables, **selecting}},
         "audit": {"table": {"create": {"orders-developer": "two-people"}}},
+        "brief": {"table": {"create": {"orders-developer": "brief"}}},
         "ops": {"table": {"create": {"orders-developer": "one-each"}}},
     }
     access["approvals"] = {**TERMS, "database-change": {**TERMS["database-change"], **terms}}
