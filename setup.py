@@ -29,7 +29,10 @@ class BuildWithResources(build_py):  # type: ignore[misc]  # setuptools has no t
 setup(
     cmdclass={"build_py": BuildWithResources},
     package_data={
-        "counterfoil": ["*.toml", "**/*.sql", "py.typed"],
+        "counterfoil": [
+            *("*.toml", "**/*.sql", "py.typed"),
+            *("http/console/templates/*.html", "http/console/static/*"),
+        ],
         "counterfoil_issuers": ["py.typed"],
     },
 )

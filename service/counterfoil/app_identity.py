@@ -7,6 +7,7 @@ from typing import Protocol
 
 from flask import Blueprint
 
+from counterfoil.app_console import Console
 from counterfoil.app_saml import saml_endpoint
 from counterfoil.config import Config
 from counterfoil.core.agents import AgentRegistry
@@ -97,6 +98,7 @@ def identity_endpoints(
         reader=parts.xml_reader,
     )
     yield saml.blueprint
+    yield from Console(config, parts, saml.logins, saml.codes).blueprints()
     token = _token(config, parts, saml.codes)
     yield token_blueprint(token, credentials=credentials, max_body_bytes=limit)
     revoking = RevocationFlow(
@@ -116,7 +118,11 @@ def identity_endpoints(
         clock=parts.clock,
         ids=parts.ids,
         read=LogoutRequestReader(max_bytes=limit).read,
-        tokens=LogoutVerifier(parts.verifier, leeway_seconds=config.identity.leeway_seconds),
+        tokens=LogoutVerifier(
+            parts.verifier,
+            leeway_seconds=config.identity.leeway_seconds,
+            console=config.console.client,
+        ),
         revocations=parts.ledger.revocations,
         ledger=parts.ledger,
         states=parts.ledger.states,

@@ -20,10 +20,11 @@ from counterfoil.reading.xml_reader import XmlReader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamlEndpoint:
-    """The paths, and the codes that `POST /token` takes."""
+    """The paths, the codes that `POST /token` and the console take, and how logins start."""
 
     blueprint: Blueprint
     codes: SamlCodes
+    logins: SamlLoginFlow
 
 
 def saml_endpoint(
@@ -52,4 +53,4 @@ def saml_endpoint(
         ledger_timeout_seconds=timeout_seconds,
     )
     blueprint = saml_blueprint(flow, max_body_bytes=config.server.max_body_bytes)
-    return SamlEndpoint(blueprint=blueprint, codes=codes)
+    return SamlEndpoint(blueprint=blueprint, codes=codes, logins=flow)

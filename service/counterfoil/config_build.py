@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from counterfoil.config_console import console_config, console_findings
 from counterfoil.config_documents import registered
 from counterfoil.config_export import export_entry, export_findings
 from counterfoil.config_findings import finding, schema_finding
@@ -96,6 +97,7 @@ def build(
         ),
         grant=_grant(read),
         login=login_config(read.section("login"), base),
+        console=console_config(read.section("console"), base, public_url=_public_url(read)),
         roles=tuple(_role(entry) for entry in read.entries("role")),
         resources=MappingProxyType({resource.id: resource for resource in resources}),
         documents=documents,
@@ -111,6 +113,7 @@ def build(
         *unread,
         *_meaning(config, actions),
         *export_findings(read.entries("export")),
+        *console_findings(config),
     ]
     return config, findings
 
@@ -265,9 +268,11 @@ def _meaning(config: Config, actions: list[dict[str, Any]]) -> Iterator[str]:
     yield from registry_findings(config)
     issuers = {item.entry.issuer for item in config.identity.oidc}
     yield from saml_findings(config.identity.saml, config.identity.oidc)
+    # A provider known by its metadata file alone has its name there.
+    named = issuers | {item.issuer for item in config.identity.saml if item.issuer is not None}
     for i, role in enumerate(config.roles):
-        for issuer in sorted(role.issuers - issuers):
-            remedy = "Name the issuer of an [[identity.oidc]] entry."
+        for issuer in sorted(role.issuers - named):
+            remedy = "Name the issuer of an [[identity.oidc]] or [[identity.saml]] entry."
             yield finding(("role", i, "issuers"), f"{issuer!r} is not configured.", remedy)
     if config.policy.opa_socket is None and config.policy.bundle.name.endswith(".tar.gz"):
         # Who built it is not known here, and the prompt law is proved on the sources.

@@ -236,6 +236,32 @@ class LoginConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleConfig:
+    """`[console]`: how people sign in there, and for how long; without `issuer`, not by OIDC.
+
+    `redirect_uri` is where the browser comes back to, and says where the console lives.
+    """
+
+    issuer: str | None
+    client_id: str | None
+    client_secret_file: Path | None
+    scope: str
+    redirect_uri: str
+    saml_provider: str | None
+    session_seconds: int
+    idle_seconds: int
+    sign_ins_per_minute: int
+    answers_per_minute: int
+
+    @property
+    def client(self) -> tuple[str, str] | None:
+        """Issuer and client id, where people sign in by OpenID Connect."""
+        if self.issuer is None or self.client_id is None:
+            return None
+        return self.issuer, self.client_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GrantConfig:
     """`[grant]`: our own `iss`, and the RFC 8693 endpoints by issuer id."""
 
@@ -271,6 +297,7 @@ class Config:
     token: DelegationTerms
     grant: GrantConfig
     login: LoginConfig
+    console: ConsoleConfig
     roles: tuple[RoleEntry, ...]
     resources: Mapping[str, Resource]
     documents: Mapping[str, JsonObject]
@@ -279,6 +306,11 @@ class Config:
     development: bool
     exports: tuple[ExportEntry, ...] = ()
     approval: ApprovalConfig = ApprovalConfig()
+
+    @property
+    def calls_providers(self) -> bool:
+        """Whether anything is asked of a provider while the service runs."""
+        return self.identity.calls_providers or self.console.client is not None
 
 
 def split_address(text: str) -> tuple[str, int]:

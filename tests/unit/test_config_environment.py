@@ -117,7 +117,8 @@ def test_development_brings_its_issuer_tools_and_targets(tmp_path: Path) -> None
         "run_sql", "kubectl_apply", "push_image", "pull_image", "http_request",
         "run_shell", "run_code", "read_file", "write_file", "handoff",
     }  # fmt: skip
-    assert {role.name for role in config.roles} == {"auditor", "administrator"}
+    roles = {"auditor", "administrator", "operator", "policy_reader"}
+    assert {role.name for role in config.roles} == roles
 
 
 def test_own_entry_replaces_the_development_one_of_its_name(tmp_path: Path) -> None:

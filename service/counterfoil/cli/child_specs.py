@@ -136,7 +136,7 @@ def _providers(
     config: Config, file: Path | None, environment: dict[str, str], descriptors: tuple[int, ...]
 ) -> Sequence[ChildSpec]:
     """What calls identity providers; nothing where no entry needs one."""
-    if not config.identity.calls_providers:
+    if not config.calls_providers:
         return []
     command = [
         *_PYTHON,

@@ -131,7 +131,7 @@ def read_caller(
         expires_at=expires_at,
         token_id=_optional_name(claims, "jti"),
         client_id=client,
-        roles=frozenset() if actor else _roles(subject, tenant, entry.issuer, roles),
+        roles=frozenset() if actor else roles_of(subject, tenant, entry.issuer, roles),
         key_thumbprint=_bound_key(claims),
     )
 
@@ -325,9 +325,10 @@ def _bound_key(claims: VerifiedClaims) -> str | None:
     return thumbprint_of(claims["cnf"]) if "cnf" in claims else None
 
 
-def _roles(
+def roles_of(
     subject: Subject, tenant: str, issuer: str, roles: Sequence[RoleEntry]
 ) -> frozenset[str]:
+    """The roles that a person's groups hold in a tenant."""
     # By the issuer that said the groups: a shared namespace shares the person, not the word.
     groups = frozenset(subject.groups)
     return frozenset(

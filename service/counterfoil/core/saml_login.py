@@ -29,8 +29,13 @@ MAX_STATE_CHARS: Final = 512
 MAX_PATH_CHARS: Final = 128
 MAX_RELAY_CHARS: Final = 1_024
 
+CONSOLE: Final = "counterfoil:console"
+"""The redirect URI of this service's own console: no launcher's, and never a parameter."""
+
 _VERSION: Final = 1
 _HOSTS: Final = ("127.0.0.1", "[::1]")
+_CONSOLE_HOST: Final = len(_HOSTS)
+_CONSOLE_PATH: Final = "/console/signin/saml"
 _FIXED_BYTES: Final = 41  # version and host 1, time 5, port 2, challenge 32, length of path 1
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 # RFC 8252 §7.3: a loopback address (not `localhost`, §8.3) and a port; no user, query, fragment.
@@ -60,7 +65,9 @@ class PendingLogin:
         if not _CHALLENGE.fullmatch(self.code_challenge):
             raise SchemaViolation("an S256 challenge has 43 characters", pointer="#/code_challenge")
         match = _REDIRECT.fullmatch(self.redirect_uri)
-        if match is None or int(match[2]) > _MAX_PORT or len(match[3]) > MAX_PATH_CHARS:
+        if self.redirect_uri == CONSOLE:
+            pass
+        elif match is None or int(match[2]) > _MAX_PORT or len(match[3]) > MAX_PATH_CHARS:
             detail = "write http://127.0.0.1:PORT/ or http://[::1]:PORT/, and a short path"
             raise SchemaViolation(detail, pointer="#/redirect_uri")
         if not _STATE.fullmatch(self.state) or len(self.state) > MAX_STATE_CHARS:
@@ -69,8 +76,9 @@ class PendingLogin:
 
     def relay_state(self) -> str:
         """The login as the browser carries it."""
-        parts = urlsplit(self.redirect_uri)
-        host = _HOSTS.index(parts.netloc.rpartition(":")[0])
+        parts = urlsplit("" if self.redirect_uri == CONSOLE else self.redirect_uri)
+        name = parts.netloc.rpartition(":")[0]
+        host = _CONSOLE_HOST if self.redirect_uri == CONSOLE else _HOSTS.index(name)
         path = parts.path.encode("ascii")
         return b64url(
             bytes([_VERSION << 4 | host])
@@ -85,7 +93,8 @@ class PendingLogin:
     def answered(self, *, code: str, issuer: str) -> str:
         """The launcher's redirect URI with the code, its state and who gives it (RFC 9207)."""
         query = urlencode({"code": code, "state": self.state, "iss": issuer})
-        return f"{self.redirect_uri}?{query}"
+        where = issuer + _CONSOLE_PATH if self.redirect_uri == CONSOLE else self.redirect_uri
+        return f"{where}?{query}"
 
 
 def read_relay_state(unverified: str) -> PendingLogin | None:
@@ -96,15 +105,14 @@ def read_relay_state(unverified: str) -> PendingLogin | None:
         data = urlsafe_b64decode(unverified + "=" * (-len(unverified) % 4))
     except Base64Error:
         return None
-    if len(data) <= _FIXED_BYTES or data[0] >> 4 != _VERSION or data[0] & 15 >= len(_HOSTS):
+    if len(data) <= _FIXED_BYTES or data[0] >> 4 != _VERSION or data[0] & 15 > _CONSOLE_HOST:
         return None
     end = _FIXED_BYTES + data[40]
     try:
         path, state = data[_FIXED_BYTES:end].decode("ascii"), data[end:].decode("ascii")
-        port = int.from_bytes(data[6:8])
         login = PendingLogin(
             code_challenge=b64url(data[8:40]),
-            redirect_uri=f"http://{_HOSTS[data[0] & 15]}:{port}{path}",
+            redirect_uri=_redirect_uri(data[0] & 15, int.from_bytes(data[6:8]), path),
             state=state,
             started_at=int.from_bytes(data[1:6]),
         )
@@ -112,6 +120,10 @@ def read_relay_state(unverified: str) -> PendingLogin | None:
     except (UnicodeDecodeError, SchemaViolation):
         return None
     return login if login.relay_state() == unverified else None
+
+
+def _redirect_uri(host: int, port: int, path: str) -> str:
+    return CONSOLE if host == _CONSOLE_HOST else f"http://{_HOSTS[host]}:{port}{path}"
 
 
 def request_id(key: bytes, *, provider: str, entity_id: str, relay_state: str) -> str:

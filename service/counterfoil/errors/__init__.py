@@ -20,6 +20,13 @@ from counterfoil.errors.approval import (
 from counterfoil.errors.base import (
     CounterfoilError,
 )
+from counterfoil.errors.console import (
+    ConsoleError,
+    ForgedRequest,
+    SessionTooLarge,
+    SignInRefused,
+    TooManyRequests,
+)
 from counterfoil.errors.dependencies import (
     ConfigError,
     LedgerCorrupt,
@@ -107,11 +114,13 @@ __all__ = [
     "BodyTooLarge",
     "CallerError",
     "ConfigError",
+    "ConsoleError",
     "CounterfoilError",
     "DigestMismatch",
     "EncryptedAssertion",
     "ExpiredCredential",
     "Finding",
+    "ForgedRequest",
     "FormExpected",
     "GrantRevoked",
     "GroupsOverage",
@@ -162,9 +171,12 @@ __all__ = [
     "SchemaViolation",
     "SelfApproval",
     "SignInTooOld",
+    "SessionTooLarge",
+    "SignInRefused",
     "SourceRefused",
     "StateConflict",
     "TokenError",
+    "TooManyRequests",
     "UnknownIssuer",
     "UnknownKey",
     "UnsupportedGrantType",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from counterfoil.core.saml_login import PendingLogin
+from counterfoil.core.saml_login import CONSOLE, PendingLogin
 from counterfoil.errors import SamlRequestUnknown, SchemaViolation
 from counterfoil.flows.saml_codes import LedgerSamlCodes
 from counterfoil.ports import Clock
@@ -55,6 +55,26 @@ class SamlLoginFlow:
         """
         if asked.code_challenge_method != "S256":
             raise SchemaViolation("only S256 is offered", pointer="#/code_challenge_method")
+        if asked.redirect_uri == CONSOLE:  # the console starts its own
+            raise SchemaViolation("a launcher's address is loopback", pointer="#/redirect_uri")
+        return self._start(asked)
+
+    def start_for_console(self, *, code_challenge: str, state: str, provider: str | None) -> SignOn:
+        """The same for the console, to which the browser then comes back.
+
+        Raises:
+            SchemaViolation, NotFound, IdentityUnavailable: as `start`.
+        """
+        asked = SamlStart(
+            code_challenge=code_challenge,
+            code_challenge_method="S256",
+            redirect_uri=CONSOLE,
+            state=state,
+            provider=provider,
+        )
+        return self._start(asked)
+
+    def _start(self, asked: SamlStart) -> SignOn:
         pending = PendingLogin(
             code_challenge=asked.code_challenge,
             redirect_uri=asked.redirect_uri,

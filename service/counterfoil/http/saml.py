@@ -46,7 +46,7 @@ def saml_blueprint(logins: Logins, *, max_body_bytes: int) -> Blueprint:
     blueprint = Blueprint("saml", __name__)
 
     def login(environ: Environ) -> Reply:
-        query = _query(environ)
+        query = query_of(environ)
         sign_on = logins.start(
             SamlStart(
                 code_challenge=query.get("code_challenge", ""),
@@ -56,12 +56,10 @@ def saml_blueprint(logins: Logins, *, max_body_bytes: int) -> Blueprint:
                 provider=query.get("provider"),
             )
         )
-        if sign_on.fields is None:
-            return _redirect(HTTPStatus.FOUND, sign_on.location)
-        return _form(sign_on.location, sign_on.fields)
+        return sent_on(sign_on)
 
     def acs(environ: Environ) -> Reply:
-        form = _fields(form_body(environ, max_bytes=max_body_bytes))
+        form = fields_of(form_body(environ, max_bytes=max_body_bytes))
         location = logins.accept(
             unverified_answer=form.get("SAMLResponse", ""),
             unverified_relay=form.get("RelayState", ""),
@@ -69,7 +67,7 @@ def saml_blueprint(logins: Logins, *, max_body_bytes: int) -> Blueprint:
         return _redirect(HTTPStatus.SEE_OTHER, location)
 
     def metadata(environ: Environ) -> Reply:
-        text = logins.metadata(_query(environ).get("provider"))
+        text = logins.metadata(query_of(environ).get("provider"))
         return Reply(HTTPStatus.OK, text.encode(), _METADATA_TYPE)
 
     hang(blueprint, "/saml/login", "login", login, method="GET")
@@ -78,7 +76,14 @@ def saml_blueprint(logins: Logins, *, max_body_bytes: int) -> Blueprint:
     return blueprint
 
 
-def _query(environ: Environ) -> dict[str, str]:
+def sent_on(sign_on: SignOn) -> Reply:
+    """The browser goes to the provider with a request."""
+    if sign_on.fields is None:
+        return _redirect(HTTPStatus.FOUND, sign_on.location)
+    return _form(sign_on.location, sign_on.fields)
+
+
+def query_of(environ: Environ) -> dict[str, str]:
     """The parameters of the query; others than ours are let be (RFC 6749 §3.1).
 
     Raises:
@@ -97,7 +102,7 @@ def _query(environ: Environ) -> dict[str, str]:
     return found
 
 
-def _fields(body: bytes) -> dict[str, str]:
+def fields_of(body: bytes) -> dict[str, str]:
     """The fields of a form; a provider's own others are let be.
 
     Raises:

@@ -82,7 +82,7 @@ class Fetcher:
         """
         return await self._exchange("GET", url, form=None, authorization=None)
 
-    async def post(self, url: str, form: Mapping[str, str], *, authorization: str) -> bytes:
+    async def post(self, url: str, form: Mapping[str, str], *, authorization: str | None) -> bytes:
         """Send a form and return the body of a complete 200.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from counterfoil.core.logout import VerifiedLogout, read_logout
@@ -17,8 +18,15 @@ LOGOUT_TYPES: Final = frozenset({"logout+jwt", "jwt"})
 class LogoutVerifier:
     """Implements `ports.LogoutTokens`."""
 
-    def __init__(self, verifier: Verifier, *, leeway_seconds: int) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        *,
+        leeway_seconds: int,
+        console: tuple[str, str] | None = None,
+    ) -> None:
         self._verifier, self._leeway_seconds = verifier, leeway_seconds
+        self._console = console  # issuer and client id: a name of ours at that provider too
 
     def verify_logout(self, unverified_token: str, *, now: float) -> VerifiedLogout:
         """Return what a provider ended.
@@ -31,4 +39,6 @@ class LogoutVerifier:
         claims, entry = self._verifier.provider_claims(
             unverified_token, now=now, types=LOGOUT_TYPES
         )
+        if self._console is not None and entry.issuer == self._console[0]:
+            entry = replace(entry, clients=entry.clients | {self._console[1]})
         return read_logout(claims, entry, now=now, leeway_seconds=self._leeway_seconds)

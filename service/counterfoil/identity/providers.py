@@ -23,11 +23,12 @@ import json
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from counterfoil.config import Config
@@ -43,6 +44,7 @@ from counterfoil.identity.saml_metadata import (
     READ_SECONDS,
     trusted_certificates,
 )
+from counterfoil.identity.sign_in_codes import CodeRedeemer
 from counterfoil.ports_saml import SamlReader
 
 QUESTION_SECONDS: Final = 2.0
@@ -202,8 +204,10 @@ class Desk:
         publishers: dict[str, Publisher],
         metadata: dict[str, Publisher],
         askers: dict[str, Asker],
+        redeemers: Mapping[str, CodeRedeemer] = MappingProxyType({}),
     ) -> None:
         self._publishers, self._metadata, self._askers = publishers, metadata, askers
+        self._redeemers = redeemers
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: a question, an answer."""
@@ -225,8 +229,23 @@ class Desk:
                 return {"rest_seconds": await self._metadata[name].renew()}
             case {"introspect": str(issuer), "token": str(token)} if issuer in self._askers:
                 return await self._askers[issuer].ask(token)
+            case {"authorize": str(issuer)} if issuer in self._redeemers:
+                return await _answered("endpoint", self._redeemers[issuer].endpoint())
+            case {"redeem": str(issuer), "code": str(code), "code_verifier": str(proof)} if (
+                issuer in self._redeemers
+            ):
+                return await _answered("id_token", self._redeemers[issuer].redeem(code, proof))
             case _:
                 raise ValueError("no such question")
+
+
+async def _answered(name: str, asking: Awaitable[str]) -> dict[str, object]:
+    """What a provider said to a sign-in, or nothing."""
+    try:
+        return {name: await asking}
+    except (FetchFailed, MalformedMetadata) as error:
+        _log.warning("sign-in: %s", error)
+        return {}
 
 
 async def run(
@@ -241,15 +260,23 @@ async def run(
         ConfigError: an authority's file or the run directory cannot be used.
     """
     directory = config.server.run_directory
-    remote = [issuer for issuer in config.identity.oidc if issuer.calls_provider]
+    console = config.console.issuer
+    remote = [
+        issuer
+        for issuer in config.identity.oidc
+        if issuer.calls_provider or issuer.entry.issuer == console
+    ]
     async with AsyncExitStack() as stack:
         publishers: dict[str, Publisher] = {}
         askers: dict[str, Asker] = {}
+        redeemers: dict[str, CodeRedeemer] = {}
         for issuer in remote:
             name, provider = issuer.entry.issuer, issuer.provider
             fetcher = await stack.enter_async_context(make_fetcher(issuer))
             if provider.introspection is not None:
                 askers[name] = Asker(name, provider.introspection, fetcher)
+            if name == console:
+                redeemers[name] = CodeRedeemer(config.console, fetcher)
             if issuer.jwks_file is None:
                 publishers[name] = Publisher(
                     f"keys of {name}",
@@ -260,7 +287,7 @@ async def run(
                 )
         metadata = await _metadata_publishers(config, stack, reader, monotonic)
         server = await asyncio.start_unix_server(
-            Desk(publishers, metadata, askers).serve,
+            Desk(publishers, metadata, askers, redeemers).serve,
             _fresh_socket(directory),
             limit=MAX_QUESTION_BYTES,
         )

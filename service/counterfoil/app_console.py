@@ -1,0 +1,135 @@
+"""Joins the parts of the console; `app.py` hangs them.
+
+The flows are those of the API, over another way to know who asks: sessions instead of tokens.
+So no page can do more than the API's path lets that person do.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from flask import Blueprint
+
+from counterfoil.config import DEVELOPMENT_ISSUER, Config
+from counterfoil.core.model import Subject
+from counterfoil.core.sources import VerifiedSource
+from counterfoil.flows.callers import LiveCallers
+from counterfoil.flows.console import CodeFlow, ConsoleFlow, SamlStarts
+from counterfoil.http.console.cookies import Cookies
+from counterfoil.http.console.door import ConsoleDoor
+from counterfoil.http.console.limits import RateLimit
+from counterfoil.http.console.pages import Pages
+from counterfoil.http.console.signin import signin_blueprint
+from counterfoil.http.console.static import static_blueprint
+from counterfoil.identity.console_oidc import OidcSignIn
+from counterfoil.identity.console_sessions import ConsoleSessions
+from counterfoil.identity.credentials import Verifier
+from counterfoil.identity.published import Providers
+from counterfoil.ledger.client import LedgerClient
+from counterfoil.ledger.keys import load_master
+from counterfoil.ledger.sealing import derived_key
+from counterfoil.ports import Clock, Ids
+from counterfoil.ports_tokens import SamlCodes
+
+
+class Parts(Protocol):
+    """What is needed of one worker's adapters (`app.Adapters`)."""
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+
+    @property
+    def ids(self) -> Ids:
+        """Identifiers."""
+
+    @property
+    def verifier(self) -> Verifier:
+        """What providers sign."""
+
+    @property
+    def ledger(self) -> LedgerClient:
+        """The record."""
+
+
+class Console:
+    """The console over one worker's adapters.
+
+    Raises:
+        ConfigError: the sealing master cannot be used.
+    """
+
+    def __init__(self, config: Config, parts: Parts, saml: SamlStarts, codes: SamlCodes) -> None:
+        self._config, self._parts = config, parts
+        # One key per purpose, the same on every replica.
+        master = load_master(config.keys.directory, create=config.development)
+        self._sessions = ConsoleSessions(
+            derived_key(master, b"console-session"),
+            derived_key(master, b"console-change"),
+            config.roles,
+            idle_seconds=config.console.idle_seconds,
+        )
+        self.identity = LiveCallers(identity=self._sessions, revocations=parts.ledger.revocations)
+        self._saml, self._codes = saml, codes
+        parsed = urlsplit(config.console.redirect_uri)
+        self.door = ConsoleDoor(
+            pages=Pages(config.development),
+            cookies=Cookies(secure=parsed.scheme == "https"),
+            identity=self.identity,
+            sessions=self._sessions,
+            clock=parts.clock,
+            origin=f"{parsed.scheme}://{parsed.netloc}",
+            by_host=config.development,
+        )
+
+    def blueprints(self) -> Iterator[Blueprint]:
+        """The paths that are no flow's own."""
+        limit = RateLimit(self._config.console.sign_ins_per_minute, self._parts.clock.monotonic)
+        yield static_blueprint(self.door)
+        yield signin_blueprint(self.door, self._flow(), limit)
+
+    def _flow(self) -> ConsoleFlow:
+        config, parts = self._config, self._parts
+        return ConsoleFlow(
+            clock=parts.clock,
+            ids=parts.ids,
+            ledger=parts.ledger,
+            revocations=parts.ledger.revocations,
+            seals=self._sessions,
+            codes=self._codes,
+            oidc=_oidc(config, parts),
+            saml=self._saml if config.identity.saml else None,
+            saml_provider=config.console.saml_provider,
+            development=development_person if config.development else None,
+            random=secrets.token_bytes,
+            url=config.grant.issuer,
+            session_seconds=config.console.session_seconds,
+            provider_ahead_seconds=config.identity.leeway_seconds,
+            ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
+        )
+
+
+def development_person(sub: str, groups: tuple[str, ...], now: float) -> VerifiedSource:
+    """Whoever one says one is: `serve --dev` stands on loopback, beside no real provider."""
+    return VerifiedSource(
+        tenant="default",
+        provider=DEVELOPMENT_ISSUER,
+        subject=Subject(issuer=DEVELOPMENT_ISSUER, sub=sub, groups=groups),
+        expires_at=now + 1.0,
+        authenticated_at=now,
+        issued_at=now,
+    )
+
+
+def _oidc(config: Config, parts: Parts) -> CodeFlow | None:
+    if config.console.client is None:
+        return None
+    return OidcSignIn(
+        config.console,
+        parts.verifier,
+        Providers(config.server.run_directory),
+        leeway_seconds=config.identity.leeway_seconds,
+    )

@@ -1,0 +1,1 @@
+"""The pages for people: signing in, approving, and what happened (docs/console.md)."""

@@ -1,0 +1,178 @@
+"""What protects every form and redirect of the console, without a service."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+import pytest
+
+from counterfoil.errors import (
+    AgentNotAllowed,
+    BodyTooLarge,
+    ForgedRequest,
+    FormExpected,
+    MalformedBody,
+    TooManyRequests,
+)
+from counterfoil.http.console.cookies import Cookies
+from counterfoil.http.console.door import MAX_FORM_BYTES, ConsoleDoor
+from counterfoil.http.console.limits import MAX_KEPT, RateLimit
+from counterfoil.http.console.pages import Pages
+from counterfoil.http.console.signin import own_path
+from counterfoil.identity.console_sessions import ConsoleSessions
+from counterfoil.system import SystemClock
+from simulators.http_door import honest
+
+ORIGIN = "https://counterfoil.example.com"
+FORM = "application/x-www-form-urlencoded"
+
+
+def door(*, by_host: bool = False) -> ConsoleDoor:
+    sessions = ConsoleSessions(b"k" * 32, b"c" * 32, (), idle_seconds=60.0)
+    return ConsoleDoor(
+        pages=Pages(development=by_host),
+        cookies=Cookies(secure=not by_host),
+        identity=sessions,
+        sessions=sessions,
+        clock=SystemClock(),
+        origin=ORIGIN,
+        by_host=by_host,
+    )
+
+
+def form(body: bytes = b"answer=deny", /, **changes: Any) -> dict[str, Any]:
+    usual = {
+        "CONTENT_TYPE": FORM,
+        "HTTP_AUTHORIZATION": None,
+        "HTTP_ORIGIN": ORIGIN,
+        "HTTP_SEC_FETCH_SITE": "same-origin",
+    }
+    return honest(body, **{**usual, **changes})
+
+
+@pytest.mark.parametrize("site", ["same-origin", None])
+@pytest.mark.parametrize("origin", [ORIGIN, None])
+def test_a_form_of_our_own_page_is_taken(site: str | None, origin: str | None) -> None:
+    sent = form(HTTP_SEC_FETCH_SITE=site, HTTP_ORIGIN=origin)
+    if site is None and origin is None:
+        with pytest.raises(ForgedRequest):
+            door().form(sent)
+    else:
+        assert door().form(sent) == {"answer": "deny"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"HTTP_SEC_FETCH_SITE": "cross-site"},
+        {"HTTP_SEC_FETCH_SITE": "same-site"},  # a neighbour under the same domain
+        {"HTTP_SEC_FETCH_SITE": "none"},
+        {"HTTP_SEC_FETCH_SITE": ""},
+        {"HTTP_ORIGIN": "null"},
+        {"HTTP_ORIGIN": "https://evil.example"},
+        {"HTTP_ORIGIN": "http://counterfoil.example.com"},
+        {"HTTP_ORIGIN": ORIGIN + ".evil.example"},
+        {"HTTP_ORIGIN": ORIGIN + ":8443"},
+        {"HTTP_ORIGIN": ""},
+        # What the request says of its own host does not count, but in development.
+        {"HTTP_ORIGIN": "http://evil.example", "HTTP_HOST": "evil.example"},
+    ],
+)
+def test_a_form_of_another_site_is_not(changes: dict[str, str]) -> None:
+    assert door().form(form())
+    with pytest.raises(ForgedRequest):
+        door().form(form(**changes))
+
+
+def test_in_development_the_host_is_the_origin() -> None:
+    own = {"HTTP_HOST": "localhost:8282", "HTTP_ORIGIN": "http://localhost:8282"}
+    assert door(by_host=True).form(form(**own))
+    with pytest.raises(ForgedRequest):
+        door(by_host=True).form(form(**{**own, "HTTP_ORIGIN": "http://127.0.0.1:9999"}))
+
+
+@pytest.mark.parametrize(
+    ("body", "changes", "refusal"),
+    [
+        (b"a=" + b"x" * MAX_FORM_BYTES, {}, BodyTooLarge),
+        (b"a=1&a=2", {}, MalformedBody),
+        (b"a=\xff", {}, MalformedBody),
+        (b"&".join(b"f%d=1" % n for n in range(40)), {}, MalformedBody),
+        (b"{}", {"CONTENT_TYPE": "application/json"}, FormExpected),
+        (b"a=1", {"CONTENT_TYPE": "text/plain"}, FormExpected),
+    ],
+)
+def test_a_form_is_small_and_says_each_thing_once(
+    body: bytes, changes: dict[str, str], refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        door().form(form(body, **changes))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://evil.example", "//evil.example", "/\\evil.example", "/console//evil.example",
+        "/console/../saml/login", "/console/..", "/console?x=1", "/console#x", "/consolex",
+        "/console/%2f%2fevil.example", "/console/\n", "/console\r\nSet-Cookie: a=b", " /console",
+        "javascript:alert(1)", "/authorize", "", "console", "/console/a@evil.example", "/console/é",
+        "/console/signin", "/console/signin/start/oidc", "/console/" + "a" * 5_000,
+    ],
+)  # fmt: skip
+def test_after_a_sign_in_nobody_is_sent_elsewhere(text: str) -> None:
+    assert own_path(text) == "/console"
+    assert own_path("/console/approvals/apr_0") == "/console/approvals/apr_0"
+
+
+@pytest.mark.parametrize("header", ["Bearer a.b.c", "DPoP a.b.c", "Basic eDp5", ""])
+def test_a_token_of_the_api_is_turned_away_and_not_passed_over(header: str) -> None:
+    door().turn_agents_away(form())
+    with pytest.raises(AgentNotAllowed):
+        door().turn_agents_away(form(HTTP_AUTHORIZATION=header))
+
+
+def test_cookies_are_of_this_host_alone_and_no_script_reads_them() -> None:
+    cookies = Cookies(secure=True)
+    name, text = cookies.set(cookies.session, "v")
+    assert (name, cookies.session[:7]) == ("Set-Cookie", "__Host-")
+    assert set(text.split("; ")[1:]) == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
+    assert cookies.pending.startswith("__Host-")
+    plain = Cookies(secure=False)  # http, and so this machine alone
+    assert "Secure" not in plain.set(plain.session, "v")[1]
+    assert not plain.session.startswith("__Host-")
+
+
+def test_a_cookie_that_came_twice_is_none() -> None:
+    cookies = Cookies(secure=True)
+    one = f"{cookies.session}=a"
+    assert cookies.read({"HTTP_COOKIE": one}, cookies.session) == "a"
+    assert cookies.read({"HTTP_COOKIE": f"{one}; {cookies.session}=b"}, cookies.session) == ""
+    assert cookies.read({"HTTP_COOKIE": one + "; x=" + "y" * 20_000}, cookies.session) == ""
+    assert cookies.read({}, cookies.session) == ""
+
+
+def test_one_who_does_it_too_often_waits_and_nobody_else() -> None:
+    now = [time.monotonic()]
+    limit = RateLimit(3, lambda: now[0])
+    for _ in range(3):
+        limit.take(("mallory",))
+    with pytest.raises(TooManyRequests):
+        limit.take(("mallory",))
+    limit.take(("alice",))
+    now[0] += 21.0  # a third of a minute, and a little
+    limit.take(("mallory",))
+    with pytest.raises(TooManyRequests):
+        limit.take(("mallory",))
+    now[0] += 3_600.0
+    for _ in range(3):
+        limit.take(("mallory",))
+    with pytest.raises(TooManyRequests):
+        limit.take(("mallory",))
+
+
+def test_many_names_cost_little_memory() -> None:
+    limit = RateLimit(3, lambda: 0.0)
+    for number in range(MAX_KEPT + 50):
+        limit.take((str(number),))
+    assert len(cast("Any", limit)._left) == MAX_KEPT
