@@ -33,6 +33,6 @@ setup(
             *("*.toml", "**/*.sql", "py.typed"),
             *("http/console/templates/*.html", "http/console/static/*"),
         ],
-        "counterfoil_issuers": ["py.typed"],
+        "counterfoil_issuers": ["*.sql", "py.typed"],
     },
 )

@@ -35,6 +35,7 @@ _COMMANDS: dict[str, str] = {
     "approvals": "read and answer what waits for a person",
     "explain": "say what would be decided about an action, and why; records nothing",
     "resource": "take a snapshot of a resource, or find what everybody may do there",
+    "issuer": "run an issuer: scoped credentials at one real system",
     "revoke": "end a person's, an agent's, a run's or a token's rights, at once",
     "export": "write records into a file that anybody can check",
     "evidence": "write a folder for an auditor: what was decided in a period, and by whom",
