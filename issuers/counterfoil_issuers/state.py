@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -346,6 +346,5 @@ def _body(job: Job) -> str:
 
 def _row(body: str, state: str, cause: str | None, attempts: int, report: str | None) -> Row:
     value = json.loads(body)
-    lists: Collection[str] = ("permissions", "ambient", "operations")
-    job = Job(**{**value, **{name: tuple(value[name]) for name in lists}})
+    job = Job(**value | {n: tuple(value[n]) for n in ("permissions", "ambient", "operations")})
     return Row(job, state, cause, attempts, None if report is None else json.loads(report))
