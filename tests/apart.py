@@ -34,6 +34,10 @@ class Side:
     approvals: dict[str, tuple[Run, str]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
+    actions: dict[str, str] = field(default_factory=dict)
+    """The action digest of each allowed decision."""
+
+    redeemed: set[str] = field(default_factory=set)
 
     def ids(self) -> list[str]:
         """Everything that names a thing of this tenant."""
@@ -41,7 +45,7 @@ class Side:
         return [*runs, *(decision for decision, _ in self.decisions), *self.approvals]
 
     def call(self, method: str, rule: str, token: str | None, body: Any = None, **more: Any) -> Any:
-        path = rule.format(**{name: more.pop(name) for name in ("id",) if name in more})
+        path = rule.format(**{name: more.pop(name) for name in ("id", "jti") if name in more})
         CALLED.add((method.lower(), rule))
         return self.deployment.call(method, path, token, body, **more)
 

@@ -69,6 +69,10 @@ name = "robot"
 tenant = "{tenant}"
 launchers = ["{tenant}-other"]
 ceiling = ["orders-developer"]
+[[issuer]]
+name = "{maker}"
+tenant = "{tenant}"
+jwks_file = "{maker_keys}"
 [[role]]
 name = "auditor"
 tenant = "{tenant}"
@@ -119,6 +123,8 @@ class Tenant:
     idp: Idp = field(init=False)
     desk: LauncherKey = field(init=False)
     other: LauncherKey = field(init=False)
+    maker: LauncherKey = field(init=False)
+    """Its credential issuer: acme's is that of the database."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
@@ -126,6 +132,9 @@ class Tenant:
         self.desk, self.other = LauncherKey(f"{self.name}-desk"), LauncherKey(f"{self.name}-other")
         self.desk.publish(self.folder / "desk.json")
         self.other.publish(self.folder / "other.json")
+        name = "postgresql-orders" if self.name == TENANTS[0] else f"{self.name}-issuer"
+        self.maker = LauncherKey(name)
+        self.maker.publish(self.folder / "maker.json")
 
     @property
     def issuer(self) -> str:
@@ -155,6 +164,8 @@ class Tenant:
             jwks=self.idp.jwks_file,
             desk=self.folder / "desk.json",
             other=self.folder / "other.json",
+            maker=self.maker.id,
+            maker_keys=self.folder / "maker.json",
         )
 
 

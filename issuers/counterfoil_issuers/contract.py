@@ -9,24 +9,23 @@ who verified, redeemed, bound, reported and ends is the same for all of them.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
+from counterfoil.core.credential import CREDENTIAL_NAME, credential_name
 from counterfoil.core.model import JsonObject, Permission
 
-CREDENTIAL_DOMAIN: Final = b"counterfoil/credential/v1\n"
-CREDENTIAL_NAME: Final = re.compile(r"cf-[a-z2-7]{26}", re.ASCII)
-"""What a credential is called at its target: good as a role, an account, a label, a session."""
-
-
-def credential_name(jti: str) -> str:
-    """The name of the one credential that a request can ever become; 130 bits of its `jti`."""
-    digest = hashlib.sha256(CREDENTIAL_DOMAIN + jti.encode()).digest()
-    return "cf-" + base64.b32encode(digest).decode().lower()[:26]
+__all__ = [
+    "CREDENTIAL_NAME",
+    "Ended",
+    "Finding",
+    "Job",
+    "Made",
+    "Target",
+    "TargetError",
+    "credential_name",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

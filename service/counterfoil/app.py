@@ -13,6 +13,7 @@ from importlib.metadata import version
 from flask import Blueprint
 
 from counterfoil.app_identity import identity_endpoints
+from counterfoil.app_issuers import issuer_endpoints
 from counterfoil.app_privacy import privacy_endpoints
 from counterfoil.app_readers import build_catalog, build_catalogues, build_reader
 from counterfoil.app_reading import export_checks, reading_flows
@@ -121,7 +122,7 @@ def create_app(config: Config) -> LeanFlask:
             actor_required=config.identity.actor_required,
             policy_timeout_seconds=config.policy.timeout_ms / 1000,
             ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
-            grant_terms=GrantTerms(issuer=config.grant.issuer, exchange=config.grant.exchange),
+            grant_terms=_grant_terms(config),
         ),
     )
     outcome = OutcomeFlow(
@@ -160,9 +161,22 @@ def create_app(config: Config) -> LeanFlask:
     for blueprint in identity_endpoints(config, adapters, credentials):
         app.register_blueprint(blueprint)
     app.register_blueprint(privacy_endpoints(config, adapters, credentials))
+    app.register_blueprint(issuer_endpoints(config, adapters))
     app.extensions["stop_waiting"] = adapters.ledger.states.stop_waiting
     _register_documents(app, config, adapters)
     return app
+
+
+def _grant_terms(config: Config) -> GrantTerms:
+    return GrantTerms(
+        issuer=config.grant.issuer,
+        exchange=config.grant.exchange,
+        credentials={
+            (entry.tenant, entry.name): entry.endpoint
+            for entry in config.issuers
+            if entry.endpoint is not None
+        },
+    )
 
 
 def build_adapters(config: Config) -> Adapters:

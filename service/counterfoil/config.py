@@ -12,6 +12,7 @@ from pathlib import Path
 
 from counterfoil.config_build import build
 from counterfoil.config_findings import config_schema, finding, findings_of
+from counterfoil.config_issuers import DEVELOPMENT_JWKS
 from counterfoil.config_model import (
     DELEGATION_JWKS_FILE,
     DEVELOPMENT_ISSUER,
@@ -55,6 +56,7 @@ _ENTRY_KEYS = {
     "role": ("name", "tenant"),
     "agent": ("name", "tenant"),
     "launcher": ("id",),
+    "issuer": ("name",),
 }
 
 
@@ -122,4 +124,6 @@ def _with_development(settings: Settings) -> Settings:
     identity = defaults["identity"]
     identity["oidc"][0]["jwks_file"] = str(folder / DELEGATION_JWKS_FILE)
     identity["launcher"][0]["secret_file"] = str(folder / LAUNCHER_SECRET_FILE)
+    for entry in defaults["issuer"]:
+        entry["jwks_file"] = str(folder / DEVELOPMENT_JWKS.format(entry["name"]))
     return merge(defaults, settings, keys=_ENTRY_KEYS)

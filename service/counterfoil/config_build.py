@@ -12,6 +12,7 @@ from counterfoil.config_documents import registered
 from counterfoil.config_export import export_entry, export_findings
 from counterfoil.config_findings import finding, schema_finding
 from counterfoil.config_identity import oidc_findings, oidc_issuer
+from counterfoil.config_issuers import issuer_findings, issuers
 from counterfoil.config_ledger import PostgresqlPlace, postgresql_place
 from counterfoil.config_login import login_config
 from counterfoil.config_model import (
@@ -106,6 +107,7 @@ def build(
         development=development,
         exports=tuple(export_entry(entry, base) for entry in read.entries("export")),
         approval=ApprovalConfig(**read.section("approval")),
+        issuers=issuers(read.entries("issuer"), base),
     )
     findings = [
         *_duplicates(read),
@@ -251,6 +253,7 @@ def _duplicates(read: Defaults) -> Iterator[str]:
         (("resource",), read.entries("resource"), "id"),
         (("action",), read.entries("action"), "tool"),
         (("export",), read.entries("export"), "name"),
+        (("issuer",), read.entries("issuer"), "name"),
         (("grant", "exchange"), read.entries("exchange", within="grant"), "issuer"),
     )
     for place, entries, member in checks:
@@ -266,6 +269,7 @@ def _meaning(config: Config, actions: list[dict[str, Any]]) -> Iterator[str]:
     for i, entry in enumerate(actions):
         yield from _action(config, entry, i)
     yield from registry_findings(config)
+    yield from issuer_findings(config)
     issuers = {item.entry.issuer for item in config.identity.oidc}
     yield from saml_findings(config.identity.saml, config.identity.oidc)
     # A provider known by its metadata file alone has its name there.

@@ -170,6 +170,22 @@ class LauncherEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialIssuer:
+    """One `[[issuer]]`: a process that makes credentials at a target, by keys or certificates.
+
+    `name` is what a `[[resource]]` calls it; `endpoint` is where a holder asks it for the
+    credential, None where holders know.
+    """
+
+    name: str
+    tenant: str
+    jwks_file: Path | None
+    algorithms: tuple[str, ...]
+    certificate_file: Path | None
+    endpoint: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SamlProvider:
     """One `[[identity.saml]]`; `issuer` is the provider's entity id, `entity_id` our own.
 
@@ -263,7 +279,10 @@ class ConsoleConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantConfig:
-    """`[grant]`: our own `iss`, and the RFC 8693 endpoints by issuer id."""
+    """`[grant]`: our own `iss`, and the RFC 8693 endpoints by issuer id.
+
+    Those are servers of others; `[[issuer]]` entries are processes that redeem here.
+    """
 
     issuer: str
     exchange: Mapping[str, str]
@@ -305,6 +324,7 @@ class Config:
     arguments: Mapping[str, ToolArguments]
     development: bool
     exports: tuple[ExportEntry, ...] = ()
+    issuers: tuple[CredentialIssuer, ...] = ()
     approval: ApprovalConfig = ApprovalConfig()
 
     @property

@@ -26,12 +26,16 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from counterfoil.config_issuers import DEVELOPMENT_JWKS
 from counterfoil.config_model import DELEGATION_JWKS_FILE, LAUNCHER_SECRET_FILE
 from counterfoil.core.canonical import b64url
 from counterfoil.errors import ConfigError
 
 GRANT_KEY_FILE = "grant.pem"
 DELEGATION_KEY_FILE = "delegation.pem"
+ISSUER_KEY_FILE = "issuer-{}.pem"
+"""The key by which a development issuer of that name proves itself."""
+
 MAX_KEY_BYTES = 16_384
 _COORDINATE_BYTES = 32  # P-256, RFC 7518 §6.2.1.2
 _SECRET = re.compile(rb"[!-~]{32,256}")
@@ -60,10 +64,23 @@ def ensure_delegation_key(directory: Path) -> Path:
     Raises:
         ConfigError: the folder cannot be written, or the key there cannot be used.
     """
-    path = _ensure(directory, DELEGATION_KEY_FILE)
+    return _ensure_pair(directory, DELEGATION_KEY_FILE, DELEGATION_JWKS_FILE)
+
+
+def ensure_issuer_key(directory: Path, name: str) -> Path:
+    """Make the key of a development issuer, and its public set, unless they are there.
+
+    Raises:
+        ConfigError: the folder cannot be written, or the key there cannot be used.
+    """
+    return _ensure_pair(directory, ISSUER_KEY_FILE.format(name), DEVELOPMENT_JWKS.format(name))
+
+
+def _ensure_pair(directory: Path, private: str, public: str) -> Path:
+    path = _ensure(directory, private)
     current = public_jwk(load_es256_key(path))
     document = json.dumps(jwks_document([current]), indent=1)
-    jwks = directory / DELEGATION_JWKS_FILE
+    jwks = directory / public
     # The public half follows the private one, so a copied or restored key never verifies
     # under an old set. A set that a rotation left names the current key among others.
     if not jwks.exists() or current not in _keys_of(jwks):

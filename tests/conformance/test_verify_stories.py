@@ -49,6 +49,12 @@ def saying(item: Event, **plain: Any) -> Event:
     return replace(item, plain={**item.plain, **plain})
 
 
+GRANT = saying(ALLOW, grant={"jti": "jti_1", "issuer": "pg", "expires": EXPIRES})
+REDEEM = told("grant_redeemed", DEC, 1, jti="jti_1", issuer="pg", credential="cf-1")
+MADE = told("issued", DEC, 2, jti="jti_1", credential="cf-1")
+ENDED = told("credential_ended", DEC, 4, jti="jti_1", credential="cf-1", cause="outcome")
+
+
 TRUE_STORIES: dict[str, Sequence[Event]] = {
     "allowed": [ALLOW, OUTCOME],
     "observed": [saying(DENY, enforcement="observe"), OUTCOME],
@@ -67,7 +73,14 @@ TRUE_STORIES: dict[str, Sequence[Event]] = {
     "expired": [WAITS, ASKED, OVER],
     "withdrawn": [WAITS, ASKED, GIVEN, TAKEN_BACK],
     "a run": [OPENED, RENEWED],
-    "a kind of a later release": [told("grant_redeemed", DEC), told("revoked", DEC)],
+    "a kind of a later release": [told("grant_praised", DEC), told("revoked", DEC)],
+    "redeemed": [GRANT, REDEEM, MADE, ENDED],
+    "redeemed at the last moment": [GRANT, at(REDEEM, 99.9)],
+    "ended without being issued": [GRANT, REDEEM, ENDED],
+    "ended after the outcome": [GRANT, REDEEM, MADE, at(OUTCOME, 3), ENDED],
+    "redeemed before issuers were named": [
+        *(saying(GRANT, grant={"jti": "jti_1", "expires": EXPIRES}), REDEEM),
+    ],
 }
 
 FALSE_STORIES: dict[str, tuple[Sequence[Event], str]] = {
@@ -118,6 +131,22 @@ FALSE_STORIES: dict[str, tuple[Sequence[Event], str]] = {
     "expired early": ([WAITS, ASKED, at(OVER, 50)], "before its time"),
     "renewed unopened": ([RENEWED], "was not opened"),
     "opened twice": ([OPENED, OPENED], "run_opened after run_opened"),
+    "redeemed without a grant": ([DENY, REDEEM], "its decision did not give"),
+    "redeemed undecided": ([REDEEM], "grant_redeemed without a decision"),
+    "another grant redeemed": ([GRANT, saying(REDEEM, jti="jti_2")], "its decision did not give"),
+    "redeemed twice": ([GRANT, REDEEM, REDEEM], "redeemed twice"),
+    "redeemed by another": ([GRANT, saying(REDEEM, issuer="kube")], "another issuer than its own"),
+    "redeemed late": ([GRANT, at(REDEEM, 100)], "after it expired"),
+    "redeemed when over": ([GRANT, OUTCOME, at(REDEEM, 2)], "redeemed after the outcome"),
+    "issued unredeemed": ([GRANT, MADE], "issued of a grant that was not redeemed"),
+    "ended unredeemed": ([GRANT, ENDED], "credential_ended of a grant that was not redeemed"),
+    "issued twice": ([GRANT, REDEEM, MADE, MADE], "issued twice"),
+    "another credential issued": (
+        [GRANT, REDEEM, saying(MADE, credential="cf-2")],
+        "another credential than was redeemed",
+    ),
+    "issued when ended": ([GRANT, REDEEM, ENDED, MADE], "has ended"),
+    "ended twice": ([GRANT, REDEEM, MADE, ENDED, ENDED], "has ended"),
     "in no trail": ([replace(OUTCOME, decision_id=None)], "belongs to no trail"),
 }
 

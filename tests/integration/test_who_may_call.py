@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from counterfoil.core.credential import credential_name, jti_of
 from counterfoil.core.token_request import JWT_ASSERTION, TokenType
 from deployment import Deployment, Tenant, deployed
 from exchange import EXCHANGE, FORM
@@ -94,7 +95,11 @@ def call(method: str, path: str, body: Any = None) -> Send:
 
 
 def _filled(path: str, world: World) -> str:
-    return path.format(decision_id=world.decision, approval_id=world.approval["id"])
+    return path.format(
+        decision_id=world.decision,
+        approval_id=world.approval["id"],
+        jti=jti_of(world.decision),
+    )
 
 
 def form(path: str, fields: dict[str, str], *names: str) -> Send:
@@ -119,6 +124,9 @@ def answering(world: World, token: str | None) -> Answer:
     return call("POST", "/approvals/{approval_id}/answer", body)(world, token)
 
 
+REDEEM = {"action_digest": "A" * 43, "credential": credential_name("jti_" + "0" * 26)}
+ISSUED = {**REDEEM, "jti": "jti_" + "0" * 26, "status": "issued"}
+del ISSUED["action_digest"]
 UNKNOWN_RUN = {"run": "run_" + "0" * 26}
 NOBODY = {"iss": "https://idp.example.test", "sub": "nobody"}
 OWN_RUN_ONLY = {**every(AGENTS, 404), "nobody": 401, "agent": 200}
@@ -128,6 +136,12 @@ SAML_LOGIN = (
     "&code_challenge_method=S256&redirect_uri=http://127.0.0.1:1/&state=x"
 )
 
+NO_PERSONS = {
+    "/decisions/{decision_id}/outcome",
+    "/decisions/{decision_id}/issued",
+    "/approvals/{approval_id}/cancel",
+    "/grants/{jti}/redeem",
+}
 ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
     ("post", "/authorize"): (
         call("POST", "/authorize", SELECT),
@@ -190,6 +204,16 @@ ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
         call("POST", "/retention", {}),
         row(403, nobody=401, administrator=409),  # this deployment keeps all for ever
     ),
+    # An issuer's own assertion stands in the header, and no person's or agent's token does.
+    ("post", "/grants/{jti}/redeem"): (
+        call("POST", "/grants/{jti}/redeem", REDEEM),
+        row(401),
+    ),
+    ("post", "/decisions/{decision_id}/issued"): (
+        call("POST", "/decisions/{decision_id}/issued", ISSUED),
+        row(401),
+    ),
+    ("get", "/grants/events"): (call("GET", "/grants/events"), row(401)),
     # The launcher's and the provider's own credentials stand in the form; no bearer counts.
     ("post", "/token"): (
         form("/token", EXCHANGING, "client_assertion", "subject_token"),
@@ -252,7 +276,7 @@ def test_no_agent_reaches_further_than_its_own_run(
         assert answer.status in {400, 401, 403, 404}, answer.data
     if "{" in path or path in {"/revocations", "/erasures", "/holds"}:
         person = send(World(deployment, deployment.acme), source)  # control: the person may
-        may = path not in {"/decisions/{decision_id}/outcome", "/approvals/{approval_id}/cancel"}
+        may = path not in NO_PERSONS
         assert (person.status == 200) == may, person.data
 
 
@@ -270,6 +294,8 @@ def test_another_tenants_callers_find_nothing_here(
         wanted = 404
         if path.endswith("/answer") and who in AGENTS:
             wanted = 403  # said before anything is looked up
+        if path in {"/grants/{jti}/redeem", "/decisions/{decision_id}/issued"}:
+            wanted = 401
         assert answer.status == wanted, answer.data
     secret = json.dumps([ours.run, ours.decision, ours.approval["id"]])
     for name in json.loads(secret):

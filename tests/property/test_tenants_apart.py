@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apart import CALLED, Run, Side
-from deployment import TENANTS, Deployment, deployed
+from counterfoil.core.credential import credential_name, jti_of
+from deployment import TENANTS, URL, Deployment, deployed
 from revoking import logout_token
 from service import sql_request
 
@@ -89,6 +90,7 @@ def authorize(ours: Side, _theirs: Side, pick: int) -> Any:
         decision = run.keys.setdefault(key, answer.json["decision_id"])
         assert answer.json["decision_id"] == decision
         ours.decisions.append((decision, run))
+        ours.actions[decision] = answer.json["action_digest"]
     return answer
 
 
@@ -235,6 +237,33 @@ def erase_or_hold(ours: Side, theirs: Side, pick: int) -> Any:
     return answer
 
 
+def make_credential(ours: Side, theirs: Side, pick: int) -> Any:
+    """acme's issuer is that of the database; a foreign decision, or grant, is none to it."""
+    for side in (theirs, ours):
+        decision = _chosen(list(side.actions), pick)
+        if decision is None:
+            continue
+        jti = jti_of(decision)
+        named = {"credential": credential_name(jti)}
+        body = {**named, "action_digest": side.actions[decision]}
+        answer = ours.call("POST", "/grants/{jti}/redeem", _maker(ours), body, jti=jti)
+        may = side is ours and ours.tenant.name == "acme"
+        assert answer.status in ({200, 409} if may else {404}), answer.data
+        if answer.status == 200:
+            assert decision not in ours.redeemed
+            ours.redeemed.add(decision)
+        said = {**named, "jti": jti, "status": "issued"}
+        path = "/decisions/{id}/issued"
+        report = ours.call("POST", path, _maker(ours), said, id=decision)
+        wanted = 404 if not may else 200 if decision in ours.redeemed else 409
+        assert report.status == wanted, report.data
+    return ours.call("GET", "/grants/events", _maker(ours))
+
+
+def _maker(ours: Side) -> str:
+    return ours.tenant.maker.assertion(URL)
+
+
 def log_out(ours: Side, _theirs: Side, pick: int) -> Any:
     session = f"session-{pick % 3}"
     CALLED.add(("post", "/logout/backchannel"))
@@ -271,6 +300,7 @@ OPERATIONS = {
     "report": report,
     "list": list_approvals,
     "answer": answer_approval,
+    "make": make_credential,
     "revoke": revoke_run,
     "log out": log_out,
     "erase or hold": erase_or_hold,

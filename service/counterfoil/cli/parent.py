@@ -28,12 +28,14 @@ from counterfoil.cli.metrics_listener import MetricsListener
 from counterfoil.cli.output import say
 from counterfoil.cli.readiness import wait_until_ready
 from counterfoil.cli.run_directory import RunDirectory
+from counterfoil.config_issuers import DEVELOPMENT_JWKS
 from counterfoil.config_model import Config
 from counterfoil.export_status import metrics_text, read_status
 from counterfoil.identity.credentials import check_key_files
 from counterfoil.keys import (
     ensure_delegation_key,
     ensure_grant_key,
+    ensure_issuer_key,
     ensure_launcher_secret,
     load_delegation_key,
     load_grant_key,
@@ -80,6 +82,9 @@ def _check_keys(config: Config) -> None:
         ensure_grant_key(folder)
         ensure_delegation_key(folder)
         ensure_launcher_secret(folder)
+        for entry in config.issuers:
+            if entry.jwks_file == folder / DEVELOPMENT_JWKS.format(entry.name):
+                ensure_issuer_key(folder, entry.name)
     load_grant_key(folder)
     if config.identity.agents:
         load_delegation_key(folder)

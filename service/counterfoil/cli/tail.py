@@ -19,9 +19,9 @@ from counterfoil.cli.observed import parse_since
 from counterfoil.cli.operator import note_reading
 from counterfoil.cli.text import items, members, opened, shown
 from counterfoil.config import find_config, load_config
+from counterfoil.core.entry import leaf_word
 from counterfoil.core.model import JsonObject, JsonValue
 from counterfoil.core.search import EFFECTS, Filters
-from counterfoil.flows.recording import leaf_word
 from counterfoil.ports import StoredEvent
 
 _PAUSE_SECONDS = 0.25

@@ -14,8 +14,9 @@ import hmac
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
+from urllib.parse import quote
 
-from counterfoil.core.canonical import NotCanonical, b64url, canonical_bytes
+from counterfoil.core.canonical import NotCanonical, b64url, canonical_bytes, digest
 from counterfoil.core.checkpoint import MAX_TENANT_CHARACTERS
 from counterfoil.core.model import JsonObject, JsonValue
 
@@ -38,6 +39,7 @@ ORIGIN = re.compile(r"[!-*,-~]{1,512}")
 KEY_ID = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 HASH = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 WORD = re.compile(r"[!-~]{0,512}")  # no white space: free text cannot stand here by mistake
+_UNTOUCHED = "!\"#$&'()*+,/:;<=>?@[\\]^`{|}~"  # printable, so that only % and the rest change
 _FIELDS = frozenset(
     {
         *("v", "event", "event_id", "time", "origin", "tenant", "subject_key", "decision_id"),
@@ -53,6 +55,16 @@ class NotRecordable(ValueError):
 def from_b64url(text: str) -> bytes:
     """Read `b64url`; the caller has checked the alphabet."""
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def leaf_word(name: str) -> str:
+    """A name as a leaf may hold it: percent-encoded (RFC 3986 §2.1), hashed where too long.
+
+    The name itself stands in the payload. Refusing it here instead would turn every
+    decision of such an agent into a 503.
+    """
+    word = quote(name, safe=_UNTOUCHED)
+    return word if WORD.fullmatch(word) else f"sha256:{digest(name.encode())}"
 
 
 def commitment(salt: bytes, field: str, data: bytes) -> bytes:

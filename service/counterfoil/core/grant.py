@@ -68,10 +68,15 @@ class ApprovedUntil(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantTerms:
-    """Our own `iss`, and the RFC 8693 endpoint of each issuer that has one."""
+    """Our own `iss`, and where each issuer is asked, if anybody registered that.
+
+    `exchange` are RFC 8693 endpoints by issuer, `credentials` those of registered issuers by
+    (tenant, issuer).
+    """
 
     issuer: str
     exchange: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def issue_grant(
@@ -130,6 +135,7 @@ def issue_grant(
         claims=claims,
         renderings=renderings,
         exchange_endpoint=terms.exchange.get(resource.issuer),
+        credential_endpoint=terms.credentials.get((caller.tenant, resource.issuer)),
     )
 
 
@@ -190,6 +196,8 @@ def scoped_token_request(grant: Grant, sign: Callable[[JsonObject], str]) -> Jso
         "signed_request": sign(grant.claims),
         "renderings": grant.renderings,
     }
+    if grant.credential_endpoint is not None:
+        value["credential_endpoint"] = grant.credential_endpoint
     if grant.exchange_endpoint is not None:
         value["token_exchange"] = _token_exchange(grant.exchange_endpoint, details)
     return value

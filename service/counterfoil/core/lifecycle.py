@@ -14,6 +14,10 @@ decided, an answer after its time. A trail is what shares a `decision_id`, in lo
 8. A legal hold is set once and released once (`core/privacy.py`).
 9. Nobody is erased under a hold that stands, and nothing is dropped under one on everything.
 10. Nothing is dropped that is younger than six months (`core/retention.py`).
+11. A grant is redeemed once: the one of this allow, by its own issuer, before it expires, and
+    not for a job whose outcome was reported.
+12. Of its credential `issued` is said once and `credential_ended` once, after the redeem, under
+    the name that it was redeemed for, and nothing after its end.
 
 Kinds without a rule pass: their features come with their own.
 """
@@ -31,6 +35,7 @@ KINDS = frozenset(
         *("decided", "failed", "outcome", "run_opened", "run_renewed", "run_handed_on"),
         *("approval_requested", "approval_answered", "approval_cancelled"),
         *("approval_expired", "approval_spent"),
+        *("grant_redeemed", "issued", "credential_ended"),
     }
 )
 """The kinds that a rule is about."""
@@ -50,6 +55,28 @@ class _Approval:
 
 
 @dataclass(slots=True)
+class _Credential:
+    """Where the one credential of a trail's grant stands; `name` once it was redeemed."""
+
+    name: str = ""
+    issued: bool = False
+    ended: bool = False
+
+    def step(self, kind: str, plain: JsonObject) -> str | None:
+        if not self.name:
+            return f"{kind} of a grant that was not redeemed"
+        if plain.get("credential") != self.name:
+            return f"{kind} of another credential than was redeemed"
+        if self.ended:
+            return f"{kind} of a credential that has ended"
+        if kind == "issued" and self.issued:
+            return "a credential is issued twice"
+        self.issued = self.issued or kind == "issued"
+        self.ended = kind == "credential_ended"
+        return None
+
+
+@dataclass(slots=True)
 class Trail:
     """What a trail has said so far. `step` takes the next leaf, of a kind in `KINDS`."""
 
@@ -57,6 +84,7 @@ class Trail:
     decision: JsonObject = field(default_factory=dict)
     reported: bool = False
     approvals: dict[str, _Approval] = field(default_factory=dict)
+    credential: _Credential = field(default_factory=_Credential)
 
     def step(self, leaf: JsonObject) -> str | None:
         """Take a leaf that fits the published schema; what is wrong with it, or None."""
@@ -71,6 +99,10 @@ class Trail:
             return f"{kind} without a decision"
         if kind == "outcome":
             return self._outcome()
+        if kind == "grant_redeemed":
+            return self._redeemed(plain, _moment(leaf["time"]))
+        if kind in {"issued", "credential_ended"}:
+            return self.credential.step(kind, plain)  # 12
         return self._approval(kind, plain, _moment(leaf["time"]))
 
     def _begin(self, kind: str, plain: JsonObject) -> str | None:
@@ -87,6 +119,21 @@ class Trail:
         self.reported = True
         ran = self.decision.get("effect") == _ALLOW or self.decision.get("enforcement") == "observe"
         return None if ran else "an outcome of a decision that let nothing run"
+
+    def _redeemed(self, plain: JsonObject, time: str) -> str | None:
+        grant, known = self.decision.get("grant"), self.credential  # 11
+        if not isinstance(grant, dict) or grant.get("jti") != plain.get("jti"):
+            return "a grant is redeemed that its decision did not give"
+        if known.name:
+            return "a grant is redeemed twice"
+        if grant.get("issuer", plain.get("issuer")) != plain.get("issuer"):
+            return "a grant is redeemed by another issuer than its own"
+        if time >= _moment(grant.get("expires")):
+            return "a grant is redeemed after it expired"
+        if self.reported:
+            return "a grant is redeemed after the outcome"
+        known.name = str(plain.get("credential"))
+        return None
 
     def _approval(self, kind: str, plain: JsonObject, time: str) -> str | None:
         name = str(plain.get("approval"))

@@ -329,6 +329,7 @@ class Grant:
     claims: JsonObject
     renderings: JsonObject = field(default_factory=dict)
     exchange_endpoint: str | None = None
+    credential_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

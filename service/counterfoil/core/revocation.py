@@ -192,22 +192,41 @@ LOGOUT_SECONDS = 7 * 86_400
 """A run lives a day at most, and a source is exchanged for so long after it was issued."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a revocation stands in the record: its number, 0 while it waits for it, and time."""
+
+    number: int = 0
+    time: str = ""
+
+
 @dataclass(slots=True)
 class RevocationTable:
     """What is revoked, by tenant and (keyed) name; each with its last moment."""
 
     _moments: dict[str, dict[str, float]] = field(default_factory=dict)
+    _places: dict[tuple[str, str], Place] = field(default_factory=dict)
 
-    def add(self, tenant: str, name: str, before: float) -> None:
-        """Learn of one; the later moment stays."""
+    def add(self, tenant: str, name: str, before: float, place: Place | None = None) -> None:
+        """Learn of one; the later moment stays, and where that was recorded first."""
         known = self._moments.setdefault(tenant, {})
-        known[name] = max(before, known.get(name, -math.inf))
+        earlier, stands = known.get(name, -math.inf), self.place(tenant, name)
+        if before > earlier or (before == earlier and not stands.number):
+            self._places[tenant, name] = place or Place()
+        known[name] = max(before, earlier)
 
     def of(self, tenant: str) -> Mapping[str, float]:
         """The tenant's own."""
         return self._moments.get(tenant, {})
 
+    def place(self, tenant: str, name: str) -> Place:
+        """Where the revocation of that name was recorded."""
+        return self._places.get((tenant, name), Place())
+
     def forget(self, before: float) -> None:
         """Take out what ended things up to an older moment than that."""
         for tenant, known in self._moments.items():
-            self._moments[tenant] = {name: at for name, at in known.items() if at >= before}
+            kept = {name: at for name, at in known.items() if at >= before}
+            for name in known.keys() - kept.keys():
+                self._places.pop((tenant, name), None)
+            self._moments[tenant] = kept

@@ -34,6 +34,14 @@ class MissingCredential(IdentityError):
     solution = "Send Authorization: Bearer with a token of a configured issuer."
 
 
+class IssuerRefused(IdentityError):
+    """A credential issuer did not prove which `[[issuer]]` it is. One answer for every cause."""
+
+    code = "identity.issuer_refused"
+    title = "The issuer's own credential was not accepted"
+    solution = "Send a fresh assertion by a key of the [[issuer]] entry, or show its certificate."
+
+
 class UnknownIssuer(IdentityError):
     """`iss` is not configured."""
 

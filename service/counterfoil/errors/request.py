@@ -118,9 +118,9 @@ class GrantRevoked(RequestError):
     """The key stands for an answer with a grant whose run, person or agent was revoked since."""
 
     code = "grant.revoked"
-    title = "The grant that this key stands for was revoked"
+    title = "The grant was revoked"
     status = 409
-    solution = "Send the action again with another Idempotency-Key; it is then decided anew."
+    solution = "Send the action again (with another Idempotency-Key); it is then decided anew."
 
 
 class IdempotencyInProgress(IdempotencyConflict):

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 from counterfoil.core.case import Case
 from counterfoil.core.catalog import Catalog
+from counterfoil.core.credential import jti_of
 from counterfoil.core.grant import GrantTerms, issue_grant, scoped_token_request
 from counterfoil.core.meanwhile import Meanwhile
 from counterfoil.core.model import (
@@ -295,7 +296,7 @@ class AuthorizeFlow:
             action_digest=case.digest,
             terms=self.settings.grant_terms,
             request_id=self.ids.new("str"),
-            jti=self.ids.new("jti"),
+            jti=jti_of(case.decision_id),
             now=now,
             approved=presented.approved,
         )

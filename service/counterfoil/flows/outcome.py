@@ -4,16 +4,19 @@
 2. The caller: the same person, agent and run as the decision's; a credential that has
    expired or was revoked since still counts, for a while, and is marked.
 3. The decision: one that let something run (an allow, or anything in observe).
-4. The record: once. The same report again gets the same answer, another one a conflict.
+4. The record: once. The same report again gets the same answer, another one a conflict. Where
+   the decision has a grant, its issuer learns of it; one that was not redeemed never will be.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from counterfoil.core.canonical import canonical_bytes, digest
+from counterfoil.core.grant_record import fold
 from counterfoil.core.model import Caller, JsonValue, OutcomeReport, Receipt
 from counterfoil.core.response import receipt_json
 from counterfoil.core.times import rfc3339
@@ -23,8 +26,10 @@ from counterfoil.errors import (
     NotFound,
     OutcomeConflict,
     OutcomeNotExpected,
+    StateConflict,
 )
 from counterfoil.flows.access import belongs_to_agent
+from counterfoil.flows.grant_steps import RIVALS, outcome_step
 from counterfoil.ports import Clock, Event, IdentityVerifier, Ids, Ledger, Once, Proof, StoredEvent
 
 GRACE_SECONDS = 24 * 3600
@@ -61,19 +66,28 @@ class OutcomeFlow:
         caller = self.identity.verify(
             unverified_token or "", now=now, grace_seconds=GRACE_SECONDS, proof=proof
         )  # 2
+        for _ in range(RIVALS):
+            with suppress(StateConflict):  # its issuer took a step meanwhile
+                receipt = self._record(decision_id, caller, report, now=now)
+                return {"decision_id": decision_id, "receipt": receipt_json(receipt)}
+        raise StateConflict
+
+    def _record(
+        self, decision_id: str, caller: Caller, report: OutcomeReport, *, now: float
+    ) -> Receipt:
         trail = self.ledger.trail(caller.tenant, decision_id)
         decided = _decision_of(trail, caller)
         _expects_outcome(decided)  # 3
         event = _outcome_event(decision_id, caller, report, event_id=self.ids.new("evt"), now=now)
+        event = replace(event, change=outcome_step(fold(trail, caller.tenant, decision_id)))
         deadline = self.clock.monotonic() + self.ledger_timeout_seconds
         try:
             (recorded,) = self.ledger.append([event], deadline=deadline)  # 4
         except IdempotencyConflict as error:
             raise OutcomeConflict from error
-        receipt = recorded.receipt
-        if recorded.repeated is not None:
-            receipt = self._first_receipt(caller.tenant, decision_id)
-        return {"decision_id": decision_id, "receipt": receipt_json(receipt)}
+        if recorded.repeated is None:
+            return recorded.receipt
+        return self._first_receipt(caller.tenant, decision_id)
 
     def _first_receipt(self, tenant: str, decision_id: str) -> Receipt:
         for event in self.ledger.trail(tenant, decision_id):

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
-from counterfoil.core.canonical import canonical_bytes, digest
+from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.case import (
     Case,
     caller_json,
@@ -20,13 +19,11 @@ from counterfoil.core.case import (
     reason_json,
     uncertain_json,
 )
-from counterfoil.core.entry import WORD
-from counterfoil.core.model import Caller, Decision, Grant, JsonObject, JsonValue
+from counterfoil.core.entry import leaf_word
+from counterfoil.core.model import Caller, Decision, Execute, Grant, JsonObject, JsonValue
 from counterfoil.core.policy_input import context_json
 from counterfoil.core.times import rfc3339
 from counterfoil.ports import Event, Ledger, SealedAhead
-
-_UNTOUCHED = "!\"#$&'()*+,/:;<=>?@[\\]^`{|}~"  # printable, so that only % and the rest change
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ def decided_event(
             "operations": [operation_json(item) for item in case.reading.operations],
             "uncertain": uncertain_json(case.reading),
             "action_digest": case.digest,
-            "execute": None if case.reading.execute is None else case.reading.execute.arguments,
+            **_execute_json(case.reading.execute),
             **catalogue_json(case.reading),
         },
         floats=True,
@@ -99,12 +96,21 @@ def decided_event(
     if grant is not None:
         plain["grant"] = {
             "jti": grant.jti,
+            "issuer": leaf_word(grant.audience),
             "expires": rfc3339(grant.expires_at),
             "credential_deadline": rfc3339(grant.credential_deadline),
         }
         payload["grant"] = canonical_bytes(grant.claims, floats=True)
     event = _event("decided", case, caller, plain, payload, event_id=event_id, time=time)
     return event if opening is None else replace(event, ahead=opening.ahead)
+
+
+def _execute_json(execute: Execute | None) -> dict[str, JsonValue]:
+    """What runs; the session goes to the issuer when the grant is redeemed."""
+    if execute is None:
+        return {"execute": None}
+    session = {} if execute.session is None else {"session": execute.session}
+    return {"execute": execute.arguments, **session}
 
 
 def failed_event(case: Case, caller: Caller, code: str, *, event_id: str, time: float) -> Event:
@@ -146,16 +152,6 @@ def _plain(case: Case, caller: Caller) -> dict[str, JsonValue]:
     }
 
 
-def leaf_word(name: str) -> str:
-    """A name as a leaf may hold it: percent-encoded (RFC 3986 §2.1), hashed where too long.
-
-    The name itself stands in the payload. Refusing it here instead would turn every
-    decision of such an agent into a 503.
-    """
-    word = quote(name, safe=_UNTOUCHED)
-    return word if WORD.fullmatch(word) else f"sha256:{digest(name.encode())}"
-
-
 def asked_payload(case: Case, caller: Caller) -> dict[str, bytes]:
     """The part of the payload that is known before the decision is."""
     context = context_json(case)
@@ -178,9 +174,12 @@ def asked_payload(case: Case, caller: Caller) -> dict[str, bytes]:
                 **caller_json(caller),
                 "token_id": caller.token_id,
                 "client_id": caller.client_id,
+                "session": caller.session,
+                "issued_at": caller.issued_at,
                 "prompt_digest": caller.prompt_digest,
                 "prompt_source": "agent" if caller.prompt_digest is None else "run",
-            }
+            },
+            floats=True,
         ),
     }
     if isinstance(prompt, str) and not case.request.context.prompt_of_run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.delegation import Delegation, DelegationTerms
+from counterfoil.core.entry import leaf_word
 from counterfoil.core.model import JsonObject, JsonValue
 from counterfoil.core.run_record import (
     HANDED_ON,
@@ -15,7 +16,6 @@ from counterfoil.core.run_record import (
     source_json,
 )
 from counterfoil.core.times import rfc3339_second
-from counterfoil.flows.recording import leaf_word
 from counterfoil.ports import Change, Event, Ledger
 
 KIND = "run"

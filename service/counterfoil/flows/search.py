@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from counterfoil.core.entry import leaf_word
 from counterfoil.core.model import Caller, JsonObject, JsonValue
 from counterfoil.core.search import EFFECTS, Filters, cursor_of, place_of
 from counterfoil.core.times import rfc3339, seconds_of
 from counterfoil.errors import AgentNotAllowed, RoleRequired, SchemaViolation
 from counterfoil.flows.access import AUDITOR, may_read
 from counterfoil.flows.reading_events import record_read
-from counterfoil.flows.recording import leaf_word
 from counterfoil.ports import Clock, IdentityVerifier, Ids, Ledger, Proof, StoredEvent
 from counterfoil.ports_search import Searches
 

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
 from counterfoil.config_model import Config
@@ -281,16 +282,23 @@ def check_key_files(config: Config, *, now: float) -> None:
             secret or a launcher's certificates cannot be used.
     """
     check_certificates(config.identity.launchers)
+    check_certificates(config.issuers, "issuer")
+    for i, entry in enumerate(config.issuers):
+        if entry.jwks_file is not None:
+            _check_keys(entry.jwks_file, f"issuer[{i}].jwks_file", now)
     for i, issuer in enumerate(config.identity.oidc):
         if issuer.provider.introspection is not None:
             client_authorization(issuer.provider.introspection)
-        if issuer.jwks_file is None:
-            continue
-        try:
-            KeyFile(issuer.jwks_file).current(now)
-        except IdentityUnavailable as error:
-            raise ConfigError(
-                f"{issuer.jwks_file} holds no key that may verify. Write the issuer's public "
-                "signing keys (RSA from 2048 bits, P-256 or Ed25519), each with its kid.",
-                pointer=f"identity.oidc[{i}].jwks_file",
-            ) from error
+        if issuer.jwks_file is not None:
+            _check_keys(issuer.jwks_file, f"identity.oidc[{i}].jwks_file", now)
+
+
+def _check_keys(file: Path, pointer: str, now: float) -> None:
+    try:
+        KeyFile(file).current(now)
+    except IdentityUnavailable as error:
+        raise ConfigError(
+            f"{file} holds no key that may verify. Write the issuer's public "
+            "signing keys (RSA from 2048 bits, P-256 or Ed25519), each with its kid.",
+            pointer=pointer,
+        ) from error

@@ -1,32 +1,24 @@
 """Authenticates launchers: `private_key_jwt`, mutual TLS, or a secret in development.
 
-An assertion (RFC 7523) is checked like any JWT (`oidc.py`, rules 1 to 7, under the launcher's
-own keys), its claims by `core/client_assertion.py`, and its `jti` is spent in the ledger, so
-that it counts once on all workers and replicas and after a crash. A certificate (RFC 8705 §2.2)
-was shown in TLS to the proxy, whose own door says so (`http/certificates.py`).
+Assertions are those of `assertions.py`. A certificate (RFC 8705 §2.2) was shown in TLS to the
+proxy, whose own door says so (`http/certificates.py`).
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from hashlib import sha256
-from typing import Final
 
 from counterfoil.config_model import LauncherEntry
 from counterfoil.core.agents import Launcher
-from counterfoil.core.claims import IssuerEntry
-from counterfoil.core.client_assertion import read_assertion
 from counterfoil.core.token_request import LauncherCredential
-from counterfoil.errors import IdentityError, IdentityUnavailable, InvalidLauncher
+from counterfoil.errors import InvalidLauncher
+from counterfoil.identity.assertions import Assertions, AssertionTerms
 from counterfoil.identity.certificates import registered
-from counterfoil.identity.jwks import KeyFile
-from counterfoil.identity.oidc import TrustedIssuer, verify_token
 from counterfoil.keys import load_secret
 from counterfoil.ports import Clock
 from counterfoil.ports_tokens import SingleUse
-
-ASSERTION_TYPES: Final = frozenset({"jwt", "client-authentication+jwt"})
 
 
 class LauncherAuthenticator:
@@ -54,18 +46,23 @@ class LauncherAuthenticator:
         leeway_seconds: int,
         timeout_seconds: float,
     ) -> None:
-        self._audiences, self._spent, self._clock = frozenset(audiences), spent, clock
-        self._leeway_seconds, self._timeout_seconds = leeway_seconds, timeout_seconds
+        self._leeway_seconds = leeway_seconds
         self._launchers = {item.id: Launcher(id=item.id, tenant=item.tenant) for item in entries}
-        self._keys: Mapping[str, TrustedIssuer] = {
-            entry.id: TrustedIssuer(
-                IssuerEntry(issuer=entry.id, audience=""),
-                frozenset(entry.algorithms),
-                KeyFile(entry.jwks_file),
-            )
-            for entry in entries
-            if entry.jwks_file is not None
-        }
+        self._assertions = Assertions(
+            (
+                (entry.id, entry.jwks_file, entry.algorithms)
+                for entry in entries
+                if entry.jwks_file is not None
+            ),
+            scope="client_assertion",
+            terms=AssertionTerms(
+                audiences=frozenset(audiences),
+                spent=spent,
+                clock=clock,
+                leeway_seconds=leeway_seconds,
+                timeout_seconds=timeout_seconds,
+            ),
+        )
         self._secrets = {
             entry.id: load_secret(entry.secret_file)
             for entry in entries
@@ -91,7 +88,10 @@ class LauncherAuthenticator:
             IdentityUnavailable: the launcher's keys or certificates cannot be read.
         """
         if credential.unverified_assertion is not None:
-            return self._by_assertion(credential.unverified_assertion, credential, now=now)
+            name = self._assertions.verify(
+                credential.unverified_assertion, expected=credential.unverified_id, now=now
+            )
+            return self._launchers[name]
         if credential.unverified_secret is not None:
             return self._by_secret(credential)
         return self._by_certificate(credential, certificate, now=now)
@@ -107,36 +107,6 @@ class LauncherAuthenticator:
         lasts = registered(file).get(sha256(certificate).digest())
         if lasts is None or not lasts.holds(now, leeway_seconds=self._leeway_seconds):
             raise InvalidLauncher
-        return launcher
-
-    def _by_assertion(
-        self, unverified_assertion: str, credential: LauncherCredential, *, now: float
-    ) -> Launcher:
-        try:
-            claims, entry, _ = verify_token(
-                unverified_assertion, self._keys, now=now, types=ASSERTION_TYPES
-            )
-        except IdentityUnavailable:
-            raise
-        except IdentityError as error:
-            raise InvalidLauncher from error
-        launcher = self._launchers[entry.entry.issuer]
-        if credential.unverified_id not in {None, launcher.id}:  # RFC 7521 §4.2
-            raise InvalidLauncher
-        token_id, expires_at = read_assertion(
-            claims,
-            launcher=launcher.id,
-            audiences=self._audiences,
-            now=now,
-            leeway_seconds=self._leeway_seconds,
-        )
-        fresh = self._spent.spend(
-            ("client_assertion", launcher.id, token_id),
-            expires_at=expires_at,
-            deadline=self._clock.monotonic() + self._timeout_seconds,
-        )
-        if not fresh:
-            raise InvalidLauncher("the assertion was used before")
         return launcher
 
     def _by_secret(self, credential: LauncherCredential) -> Launcher:

@@ -13,6 +13,7 @@ and by the writer's check at its next start; a worker that has read it remembers
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -23,6 +24,7 @@ from counterfoil.core.revocation import (
     ORDERS,
     TIMED,
     By,
+    Place,
     RevocationTable,
     Standing,
 )
@@ -32,6 +34,7 @@ from counterfoil.ledger.marks import Marked
 from counterfoil.ledger.reader import Reader
 from counterfoil.ledger.sealing import Master
 from counterfoil.ports import Clock
+from counterfoil.ports_issuers import Ended
 
 FRESH_SECONDS: Final = 0.25  # a quarter of the second that is promised
 PRUNE_SECONDS: Final = 3_600.0
@@ -60,17 +63,42 @@ class RevocationReader:
         if looked_at is None or self._clock.monotonic() - looked_at > FRESH_SECONDS:
             with self._lock:
                 self._look()
+        return any(True for _ in self._found(standing))
+
+    def covers_now(self, standing: Standing) -> bool:
+        """As `covers`, by a look that begins now (`ports_issuers.LiveRevocations`).
+
+        Raises:
+            LedgerUnavailable, LedgerCorrupt: nobody knows.
+        """
+        with self._lock:
+            self._look()
+        return any(True for _ in self._found(standing))
+
+    def ended_by(self, standing: Standing) -> Ended | None:
+        """The first numbered revocation that ended it (`ports_issuers.LiveRevocations`).
+
+        Raises:
+            LedgerUnavailable, LedgerCorrupt: nobody knows.
+        """
+        if not self.covers(standing):
+            return None
+        places = [table.place(standing.tenant, name) for table, name in self._found(standing)]
+        first = min((p for p in places if p.number), key=lambda p: p.number, default=None)
+        return None if first is None else Ended(first.number, first.time)
+
+    def _found(self, standing: Standing) -> Iterator[tuple[RevocationTable, str]]:
+        """By what it was ended: tables, and names in them."""
         tenant = standing.tenant
-        tables = [found for t in (self._orders, self._logouts) if (found := t.of(tenant))]
+        tables = [(t, found) for t in (self._orders, self._logouts) if (found := t.of(tenant))]
         if not tables:
-            return False
+            return
         names = [self.name(tenant, by.value, parts) for by, parts in standing.names()]
-        return any(
-            standing.ended_by(before)
-            for table in tables
-            for name in names
-            if (before := table.get(name)) is not None
-        )
+        for table, known in tables:
+            for name in names:
+                before = known.get(name)
+                if before is not None and standing.ended_by(before):
+                    yield table, name
 
     def _look(self) -> None:
         now = self._clock.monotonic()
@@ -106,7 +134,8 @@ class RevocationReader:
             before = seconds_of(str(entry.plain["before"]))
         except (KeyError, ValueError) as error:
             raise LedgerCorrupt("a revocation cannot be read") from error
+        place = Place(entry.seq, entry.time)
         if trail == LOGOUTS:  # nothing that it ends is given again later, so a moment will do
-            self._logouts.add(entry.tenant, name, before)
+            self._logouts.add(entry.tenant, name, before, place)
         else:
-            self._orders.add(entry.tenant, name, before if by in TIMED else ALWAYS)
+            self._orders.add(entry.tenant, name, before if by in TIMED else ALWAYS, place)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from counterfoil.ledger import states
@@ -61,6 +63,38 @@ class StateReader:
         """
         return self._reader.states(states.OWNED, tenant, kind, self._master.state_name(owner))
 
+    def open_since(self, tenant: str, kind: str, *, expires_after: float) -> list[StoredState]:
+        """Open things of a kind that expire after a moment (`ports_issuers.OpenStates`).
+
+        Raises:
+            LedgerUnavailable, LedgerCorrupt: as `state`.
+        """
+        return self._reader.states(states.OPEN_SINCE, tenant, kind, repr(expires_after))
+
+    def version(self) -> object:
+        """Differs from an earlier one after any commit.
+
+        Raises:
+            LedgerUnavailable: as `state`.
+        """
+        return self._reader.version()
+
+    def wait_for_commit(self, version: object, *, deadline: float) -> bool:
+        """Return at a commit after `version`, or the deadline (`ports_issuers.OpenStates`).
+
+        It looks once in `_LONGEST_PAUSE_SECONDS`: who waits reads many rows when it returns.
+
+        Raises:
+            LedgerUnavailable: as `state`.
+        """
+        with self._waiting() as admitted:
+            while admitted and not self._stopping.is_set():
+                left = deadline - self._clock.monotonic()
+                if left <= 0 or self._reader.version() != version:
+                    return True
+                self._stopping.wait(min(_LONGEST_PAUSE_SECONDS, left))
+        return False
+
     def wait_for_state(
         self, tenant: str, kind: str, key: str, *, version: int, deadline: float
     ) -> None:
@@ -69,15 +103,21 @@ class StateReader:
         Raises:
             LedgerUnavailable, LedgerCorrupt: as `state`.
         """
+        with self._waiting() as admitted:
+            if admitted:
+                self._wait(tenant, kind, key, version, deadline)
+
+    @contextmanager
+    def _waiting(self) -> Iterator[bool]:
+        """Be one of those who wait; False where there are too many."""
         with self._lock:
-            if self._waiters >= MAX_WAITERS:
-                return
-            self._waiters += 1
+            admitted = self._waiters < MAX_WAITERS
+            self._waiters += admitted
         try:
-            self._wait(tenant, kind, key, version, deadline)
+            yield admitted
         finally:
             with self._lock:
-                self._waiters -= 1
+                self._waiters -= admitted
 
     def stop_waiting(self) -> None:
         """End all waits now: the process is asked to stop."""

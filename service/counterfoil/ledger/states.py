@@ -15,6 +15,7 @@ from counterfoil.ledger.frames import Value
 from counterfoil.ports import StoredState
 
 MAX_LISTED = 100  # of one owner; older ones are found by their own id
+MAX_OPEN_SINCE = 4_096  # of one kind: those that end last
 MAX_OPEN_LISTED = 2_000  # of one tenant: bounded work, and more than people can read
 
 _SHOWN = "SELECT key, version, state, decision_id, expires_at FROM states"
@@ -25,6 +26,11 @@ OPEN = (
 )
 OPEN_BY_NAME = f"{_SHOWN} WHERE open = 1 AND tenant = ? AND kind = ? AND name = ? ORDER BY key"
 OPEN_BY_OWNER = f"{_SHOWN} WHERE open = 1 AND tenant = ? AND kind = ? AND owner = ? ORDER BY key"
+OPEN_SINCE = (
+    f"{_SHOWN} WHERE open = 1 AND tenant = ? AND kind = ?"
+    " AND expires_at > CAST(? AS DOUBLE PRECISION)"
+    f" ORDER BY expires_at DESC, key LIMIT {MAX_OPEN_SINCE}"
+)
 OWNED = (
     f"{_SHOWN} WHERE tenant = ? AND kind = ? AND owner = ?"
     f" ORDER BY expires_at DESC, key LIMIT {MAX_LISTED}"

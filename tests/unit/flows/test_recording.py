@@ -132,6 +132,7 @@ def test_the_signed_request_is_not_kept() -> None:
     assert json.loads(event.payload["grant"]) == GRANT.claims
     assert event.plain["grant"] == {
         "jti": "jti_1",
+        "issuer": "pg",
         "expires": "2027-01-15T08:05:00.250000Z",
         "credential_deadline": "2027-01-15T08:05:00.250000Z",
     }

@@ -220,6 +220,10 @@ def test_each_operation_says_who_may_call_it_and_how_it_fails(
         return
     if "requestBody" in operation:
         assert {"400", "413", "415", "422"} <= set(operation["responses"])
+    if "issuers" in operation["tags"]:  # its callers have credentials of their own
+        assert {"401", "503"} <= set(operation["responses"])
+        assert set(operation["x-callers"]) == {"issuer"}
+        return
     if operation.get("security") != []:
         assert {"401", "403", "503"} <= set(operation["responses"])
     else:

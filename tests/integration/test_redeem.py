@@ -1,0 +1,152 @@
+"""A grant becomes one credential, of its own issuer, for exactly what was decided, while it is live.
+
+Each refusal stands beside the same grant's honest redeem: what refused is the one thing changed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from counterfoil.core.credential import credential_name
+from counterfoil.core.model import Grant
+from counterfoil.core.revocation import By
+from counterfoil.errors import (
+    AlreadyRedeemed,
+    CounterfoilError,
+    CredentialMismatch,
+    GrantDigestMismatch,
+    GrantExpired,
+    GrantOver,
+    NotFound,
+    RedeemRevoked,
+)
+from counterfoil.flows.grant_steps import grant_of
+from granting import ALICE, OPERATION, SESSION, caller
+from ledgers import CLOCK, new_id, running_ledger
+from redeeming import Desk, refusal
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def desk(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
+    """One ledger of each store for all tests here: each has grants of its own."""
+    server = request.getfixturevalue("postgresql_server") if request.param == "postgresql" else None
+    with running_ledger(tmp_path_factory.mktemp(request.param), server=server) as started:
+        yield Desk(started)
+
+
+def test_a_redeem_says_what_the_credential_is_for(desk: Desk) -> None:
+    grant = desk.granted()
+    answer = desk.redeem(grant)
+    assert answer["decision_id"] == grant.claims["txn"]
+    assert answer["credential"] == credential_name(grant.jti)
+    assert answer["session"] == SESSION
+    assert answer["operations"] == [
+        {"family": "database", "verb": "create", "object": OPERATION.object}
+    ]
+    redeemed = desk.client.trail("default", str(grant.claims["txn"]))[-1]
+    assert redeemed.plain == {
+        "jti": grant.jti,
+        "issuer": "pg",
+        "credential": credential_name(grant.jti),
+    }
+    assert redeemed.payload == {}
+
+
+def test_replayed_redeem_is_refused_whoever_sends_it(desk: Desk) -> None:
+    grant = desk.granted()
+    desk.redeem(grant)
+    assert refusal(AlreadyRedeemed, desk.redeem, grant) == "grant.already_redeemed"
+    assert desk.kinds(grant) == ["decided", "grant_redeemed"]
+
+
+def test_of_a_hundred_redeems_at_once_one_succeeds(desk: Desk) -> None:
+    grant, clients = desk.granted(), [desk.ledger.client() for _ in range(4)]
+    told: list[str] = []
+    start = threading.Barrier(100)
+
+    def redeem(number: int) -> None:
+        start.wait()
+        try:
+            desk.redeem(grant, client=clients[number % 4])
+            told.append("redeemed")
+        except CounterfoilError as error:
+            told.append(error.code)
+
+    threads = [threading.Thread(target=redeem, args=(number,)) for number in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["grant.already_redeemed"] * 99 + ["redeemed"]
+    assert desk.kinds(grant) == ["decided", "grant_redeemed"]
+
+
+ATTACKS: dict[str, tuple[type[CounterfoilError], dict[str, Any]]] = {
+    "another issuer's grant": (NotFound, {"by": "kube"}),
+    "a foreign tenant's issuer": (NotFound, {"by": "foreign"}),
+    "a grant that nobody gave": (NotFound, {"jti": "jti_" + "0" * 26}),
+    "an altered digest": (GrantDigestMismatch, {"action_digest": "A" * 43}),
+    "another credential's name": (CredentialMismatch, {"credential": credential_name("jti_x")}),
+    "after its end": (GrantExpired, {"shifted": 301.0}),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_redeem_that_is_not_the_grants_own_is_refused(desk: Desk, name: str) -> None:
+    wanted, change = ATTACKS[name]
+    grant = desk.granted()
+    refusal(wanted, desk.redeem, grant, **change)
+    assert desk.kinds(grant) == ["decided"]
+    desk.redeem(grant)  # control: the attempt has used up nothing
+
+
+REVOCATIONS: dict[str, Callable[[Desk, Any], None]] = {
+    "person": lambda desk, by: desk.revoke(By.SUBJECT, ALICE.issuer, by.subject.sub),
+    "agent": lambda desk, by: desk.revoke(By.ACTOR, by.actor.issuer, by.actor.sub),
+    "run": lambda desk, by: desk.revoke(By.RUN, by.run_id),
+    "token": lambda desk, by: desk.revoke(By.TOKEN, by.token_id),
+    "session": lambda desk, by: desk.revoke(By.SESSION, by.session),
+}
+
+
+@pytest.mark.parametrize("ended", REVOCATIONS)
+def test_what_was_revoked_between_allow_and_redeem_is_refused(desk: Desk, ended: str) -> None:
+    name = new_id("p")
+    by = caller(
+        subject=type(ALICE)(issuer=ALICE.issuer, sub=name),
+        actor=type(caller().actor)(issuer="https://idp.example.test", sub=name),  # type: ignore[misc]
+        session=name,
+    )
+    grant, other = desk.granted(by), desk.granted()
+    desk.client.revocations.covers(_standing(desk, grant))  # a worker that has looked just now
+    REVOCATIONS[ended](desk, by)
+    assert refusal(RedeemRevoked, desk.redeem, grant) == "grant.revoked"
+    assert desk.kinds(grant) == ["decided"]
+    desk.redeem(other)  # control: another person's, at the same moment
+
+
+def test_a_grant_of_a_newer_login_outlives_an_older_revocation(desk: Desk) -> None:
+    name = new_id("p")
+    by = caller(subject=type(ALICE)(issuer=ALICE.issuer, sub=name), issued_at=CLOCK.now())
+    grant = desk.granted(by)
+    desk.revoke(By.SUBJECT, ALICE.issuer, name, before=CLOCK.now() - 60)
+    desk.redeem(grant)
+
+
+def test_a_grant_whose_job_is_over_is_not_redeemed(desk: Desk) -> None:
+    grant = desk.granted()
+    desk.finish(grant)
+    assert refusal(GrantOver, desk.redeem, grant) == "grant.over"
+
+
+def _standing(desk: Desk, grant: Grant) -> Any:
+    found = grant_of(desk.client, "default", str(grant.claims["txn"]))
+    assert found is not None
+    assert found.job is not None
+    return found.job.standing
