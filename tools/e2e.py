@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import kubernetes_build
+import registry_build
 from base_images import NoBaseError
 from docker_daemon import NoDockerError, compose_command, docker_daemon
 from e2e_programs import NoProgramError, ensure_programs
@@ -33,7 +34,7 @@ def main() -> int:
     os.environ["CF_TAG"] = "e2e"  # beside the images that somebody may be using
     try:
         ensure_programs()
-        if kubernetes_build.main() != 0:
+        if kubernetes_build.main() != 0 or registry_build.main() != 0:
             return 1
         with docker_daemon() as own:
             os.environ["E2E_COMPOSE"] = compose_command()
