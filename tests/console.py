@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Sequence
@@ -25,6 +26,25 @@ from service import Service
 from simulators.http_door import Answer, honest, send
 
 FORM = "application/x-www-form-urlencoded"
+_ADDRESSES = itertools.count()  # sign-ins are bounded by address
+
+
+PAGES = {
+    "/console": "a person",
+    "/console/approvals": "a person",
+    "/console/approvals/<approval_id>": "a person",
+    "/console/signin": "anybody",
+    "/console/signin/callback": "anybody",
+    "/console/signin/saml": "anybody",
+    "/console/signin/start/<way>": "anybody",
+    "/console/static/<name>": "anybody",
+}
+CHANGES = {
+    "/console/signout": "a person",
+    "/console/signin/development": "anybody",
+    "/console/approvals/<approval_id>/answer": "a person",
+}
+"""Every page and change of the console, and who reaches it."""
 
 
 class Elements(HTMLParser):
@@ -56,6 +76,7 @@ class Visitor:
     app: LeanFlask
     host: str
     scheme: str = "http"
+    address: str = field(default_factory=lambda: f"192.0.2.{next(_ADDRESSES)}")
     cookies: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -105,6 +126,7 @@ class Visitor:
         header = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         usual: dict[str, Any] = {
             "HTTP_HOST": self.host,
+            "REMOTE_ADDR": self.address,
             "HTTP_AUTHORIZATION": None,
             "HTTP_COOKIE": header or None,
             "HTTP_ACCEPT": "text/html",

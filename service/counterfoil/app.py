@@ -51,7 +51,7 @@ from counterfoil.keys import load_grant_key
 from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
-from counterfoil.ports import Health
+from counterfoil.ports import Health, IdentityVerifier
 from counterfoil.ports_tokens import SingleUse
 from counterfoil.reading.pool import ReaderPool
 from counterfoil.reading.xml_reader import XmlReader
@@ -158,7 +158,9 @@ def create_app(config: Config) -> LeanFlask:
     )
     app.register_blueprint(ledger_blueprint(_evidence(config, adapters), credentials=credentials))
     app.register_blueprint(_approvals(config, adapters, credentials))
-    for blueprint in identity_endpoints(config, adapters, credentials):
+    for blueprint in identity_endpoints(
+        config, adapters, credentials, lambda identity: approval_flows(config, adapters, identity)
+    ):
         app.register_blueprint(blueprint)
     app.register_blueprint(privacy_endpoints(config, adapters, credentials))
     app.register_blueprint(issuer_endpoints(config, adapters))
@@ -240,9 +242,21 @@ def _evidence(config: Config, adapters: Adapters) -> EvidenceFlow:
 
 
 def _approvals(config: Config, adapters: Adapters, credentials: Credentials) -> Blueprint:
-    limit = config.server.max_body_bytes
+    reading, answering = approval_flows(config, adapters, adapters.identity)
+    return approvals_blueprint(
+        reading=reading,
+        answering=answering,
+        credentials=credentials,
+        max_body_bytes=config.server.max_body_bytes,
+    )
+
+
+def approval_flows(
+    config: Config, adapters: Adapters, identity: IdentityVerifier
+) -> tuple[ApprovalReadingFlow, AnswerFlow]:
+    """The flows for people and agents, over one way to know who asks."""
     reader = ApprovalReader(
-        max_bytes=limit,
+        max_bytes=config.server.max_body_bytes,
         validate_answer=adapters.schemas.validator("approval_answer"),
         validate_cancel=adapters.schemas.validator("approval_cancel"),
     )
@@ -250,7 +264,7 @@ def _approvals(config: Config, adapters: Adapters, credentials: Credentials) -> 
         clock=adapters.clock,
         ids=adapters.ids,
         read_cancel=reader.read_cancel,
-        identity=adapters.identity,
+        identity=identity,
         ledger=adapters.ledger,
         states=adapters.ledger.states,
         revocations=adapters.ledger.revocations,
@@ -261,7 +275,7 @@ def _approvals(config: Config, adapters: Adapters, credentials: Credentials) -> 
         clock=adapters.clock,
         ids=adapters.ids,
         read_answer=reader.read_answer,
-        identity=adapters.identity,
+        identity=identity,
         policy=adapters.policy,
         ledger=adapters.ledger,
         states=adapters.ledger.states,
@@ -271,9 +285,7 @@ def _approvals(config: Config, adapters: Adapters, credentials: Credentials) -> 
         ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
         max_sign_in_age_seconds=config.approval.max_sign_in_age_seconds,
     )
-    return approvals_blueprint(
-        reading=reading, answering=answering, credentials=credentials, max_body_bytes=limit
-    )
+    return reading, answering
 
 
 def _frame(config: Config, adapters: Adapters, metrics: Metrics) -> Frame:

@@ -7,8 +7,8 @@ So no page can do more than the API's path lets that person do.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from flask import Blueprint
@@ -18,6 +18,9 @@ from counterfoil.core.model import Subject
 from counterfoil.core.sources import VerifiedSource
 from counterfoil.flows.callers import LiveCallers
 from counterfoil.flows.console import CodeFlow, ConsoleFlow, SamlStarts
+from counterfoil.flows.run_before import RunBeforeFlow
+from counterfoil.http.approvals import ReadsApprovals, TakesAnswers
+from counterfoil.http.console.approve import approve_blueprint
 from counterfoil.http.console.cookies import Cookies
 from counterfoil.http.console.door import ConsoleDoor
 from counterfoil.http.console.limits import RateLimit
@@ -31,8 +34,11 @@ from counterfoil.identity.published import Providers
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.ledger.keys import load_master
 from counterfoil.ledger.sealing import derived_key
-from counterfoil.ports import Clock, Ids
+from counterfoil.ports import Clock, IdentityVerifier, Ids
 from counterfoil.ports_tokens import SamlCodes
+
+ApprovalFlows: TypeAlias = Callable[[IdentityVerifier], tuple[ReadsApprovals, TakesAnswers]]
+"""Builds the flows of approvals for those whom a verifier knows."""
 
 
 class Parts(Protocol):
@@ -85,11 +91,33 @@ class Console:
             by_host=config.development,
         )
 
-    def blueprints(self) -> Iterator[Blueprint]:
-        """The paths that are no flow's own."""
-        limit = RateLimit(self._config.console.sign_ins_per_minute, self._parts.clock.monotonic)
+    def blueprints(self, approvals: ApprovalFlows) -> Iterator[Blueprint]:
+        """All of its paths; `approvals` builds those flows over this way to know who asks."""
+        config, monotonic = self._config.console, self._parts.clock.monotonic
         yield static_blueprint(self.door)
+        limit = RateLimit(config.sign_ins_per_minute, monotonic)
         yield signin_blueprint(self.door, self._flow(), limit)
+        reading, answering = approvals(self.identity)
+        yield approve_blueprint(
+            self.door,
+            reading=reading,
+            answering=answering,
+            before=self._before(),
+            commands={
+                name: mapping.command_argument for name, mapping in self._config.actions.items()
+            },
+            limit=RateLimit(config.answers_per_minute, monotonic),
+        )
+
+    def _before(self) -> RunBeforeFlow:
+        parts = self._parts
+        return RunBeforeFlow(
+            clock=parts.clock,
+            ids=parts.ids,
+            ledger=parts.ledger,
+            searches=parts.ledger.slices,
+            ledger_timeout_seconds=self._config.ledger.timeout_ms / 1000,
+        )
 
     def _flow(self) -> ConsoleFlow:
         config, parts = self._config, self._parts

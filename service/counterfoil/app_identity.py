@@ -7,7 +7,7 @@ from typing import Protocol
 
 from flask import Blueprint
 
-from counterfoil.app_console import Console
+from counterfoil.app_console import ApprovalFlows, Console
 from counterfoil.app_saml import saml_endpoint
 from counterfoil.config import Config
 from counterfoil.core.agents import AgentRegistry
@@ -78,9 +78,9 @@ class _NoSigner:
 
 
 def identity_endpoints(
-    config: Config, parts: Parts, credentials: Credentials
+    config: Config, parts: Parts, credentials: Credentials, approvals: ApprovalFlows
 ) -> Iterator[Blueprint]:
-    """The endpoints over one worker's adapters.
+    """The endpoints over one worker's adapters; `approvals` are the console's too.
 
     Raises:
         ConfigError: a launcher's secret cannot be used.
@@ -98,7 +98,7 @@ def identity_endpoints(
         reader=parts.xml_reader,
     )
     yield saml.blueprint
-    yield from Console(config, parts, saml.logins, saml.codes).blueprints()
+    yield from Console(config, parts, saml.logins, saml.codes).blueprints(approvals)
     token = _token(config, parts, saml.codes)
     yield token_blueprint(token, credentials=credentials, max_body_bytes=limit)
     revoking = RevocationFlow(

@@ -6,34 +6,18 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from console import Visitor, elements, location, session_cookie, visitor, words
+from console import CHANGES, PAGES, Visitor, elements, visitor, words
 from counterfoil.http.lean import LeanFlask
-from counterfoil.ports_saml import SignOn
-from deployment import URL
 from main_path import leaves
-from revoking import FRESH, logout_token
-from saml_cases.workshop import ALICE, Workshop
-from saml_door import request_of
-from saml_world import World, saml_world
+from revoking import FRESH
 from service import Service
 from simulators.http_door import Answer
 from simulators.in_process import application_over
 
 ID = "0" * 26
-PAGES = {
-    "/console": "a person",
-    "/console/signin": "anybody",
-    "/console/signin/callback": "anybody",
-    "/console/signin/saml": "anybody",
-    "/console/signin/start/<way>": "anybody",
-    "/console/static/<name>": "anybody",
-}
-CHANGES = {"/console/signout": "a person", "/console/signin/development": "anybody"}
 
 
 @pytest.fixture(scope="module")
@@ -223,122 +207,3 @@ def test_a_name_or_a_group_is_text_and_nothing_else(browser: Visitor, text: str)
 def test_a_foreign_host_reaches_no_page_of_development(browser: Visitor) -> None:
     browser.sign_in()
     assert browser.get("/console", HTTP_HOST="evil.example:8282").status == 421
-
-
-@dataclass
-class Person:
-    """A browser at a deployment under https, whose provider speaks SAML."""
-
-    world: World
-    browser: Visitor
-
-    def begun(self) -> tuple[Workshop, str]:
-        """On the way to the provider: what it will sign, and the relay state."""
-        answer = self.browser.get("/console/signin/start/saml?then=/console/approvals")
-        assert answer.status == 302, answer.data
-        request, relay = request_of(SignOn(location=answer.headers["Location"]))
-        name = request.partition(' ID="')[2].partition('"')[0]
-        now = time.time()  # noqa: TID251
-        return Workshop(
-            idp=self.world.idp, request_id=name, now=now, acs_url=f"{URL}/saml/acs"
-        ), relay
-
-    def answered(self, workshop: Workshop, relay: str) -> str:
-        """The provider's answer at the ACS: the address that the browser is sent to."""
-        answer = self.world.post(workshop.honest(), relay)
-        assert answer.status == 303, answer.data
-        where, query = location(answer)
-        assert where == f"{URL}/console/signin/saml"
-        assert query["iss"] == URL
-        return answer.headers["Location"]
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    roles = '[[role]]\nname = "auditor"\ntenant = "acme"\nissuers = ["https://idp.acme.example.com"]\ngroups = ["on call"]\n'
-    with saml_world(tmp_path_factory.mktemp("console"), more=roles) as made:
-        yield made
-
-
-@pytest.fixture
-def person(world: World) -> Person:
-    app = world.deployment.app
-    return Person(world, Visitor(app, "counterfoil.example.com", scheme="https"))
-
-
-def test_a_person_signs_in_by_saml_under_cookies_of_this_host_alone(person: Person) -> None:
-    workshop, relay = person.begun()
-    answer = person.browser.get(person.answered(workshop, relay))
-    assert (answer.status, answer.headers["Location"]) == (303, "/console/approvals")
-    (text, _) = answer.headers.getlist("Set-Cookie")
-    assert text.startswith("__Host-counterfoil=")
-    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} == set(text.split("; ")[1:])
-    home = person.browser.get("/console")
-    assert home.status == 200
-    assert ALICE in words(home)
-    assert "auditor" not in words(home)  # another issuer's group of that name
-
-
-def test_a_saml_code_that_was_forwarded_opens_nothing(person: Person, world: World) -> None:
-    """Link forwarded: the victim's browser did not begin this, or began another one."""
-    workshop, relay = person.begun()
-    link = person.answered(workshop, relay)
-    victim = Visitor(world.deployment.app, "counterfoil.example.com", scheme="https")
-    for prepared in (False, True):
-        if prepared:
-            victim.get("/console/signin/start/saml")
-        assert victim.get(link).status == 403
-        assert "__Host-counterfoil" not in victim.cookies
-    assert person.browser.get(link).status == 303  # control: nobody spent the code
-    assert person.browser.get(link).status == 403  # and it is spent now
-
-
-def test_a_launcher_cannot_have_a_login_end_at_the_console(world: World) -> None:
-    query = world.login_query(redirect_uri="counterfoil:console")
-    answer = world.get("/saml/login", **query)
-    assert (answer.status, answer.json["code"]) == (422, "request.schema")
-    assert world.get("/saml/login", **world.login_query()).status == 302
-
-
-def test_a_console_login_cannot_be_exchanged_by_a_launcher(person: Person) -> None:
-    workshop, relay = person.begun()
-    query = dict(parse_qsl(urlsplit(person.answered(workshop, relay)).query))
-    refused = person.world.exchange(query["code"], "v" * 43)
-    assert (refused.status, refused.json["error"]) == (400, "invalid_request")
-
-
-def test_a_provider_that_ends_its_session_ends_the_consoles(person: Person) -> None:
-    """Back-channel logout: the session that rested on it is over, others go on."""
-    deployment, browser = person.world.deployment, person.browser
-    cookies = {
-        sid: session_cookie(deployment.service, deployment.acme.issuer, "acme", session=sid)
-        for sid in ("s-ended", "s-other")
-    }
-    for cookie in cookies.values():
-        browser.cookies = {"__Host-counterfoil": cookie}
-        assert browser.get("/console").status == 200
-    token = logout_token(deployment.acme, sid="s-ended")
-    assert deployment.post_form("/logout/backchannel", {"logout_token": token}).status == 200
-    time.sleep(FRESH)
-    for sid, status in (("s-ended", 303), ("s-other", 200)):
-        browser.cookies = {"__Host-counterfoil": cookies[sid]}
-        assert browser.get("/console").status == status
-
-
-def test_no_way_but_the_configured_ones_is_there(person: Person) -> None:
-    assert "SAML" in words(person.browser.get("/console/signin"))
-    assert "Development" not in words(person.browser.get("/console/signin"))
-    for way in ("oidc", "development", "x"):
-        assert person.browser.get(f"/console/signin/start/{way}").status == 404
-    state = {"state": "x", "sub": "bob", "groups": "database-admins"}
-    assert person.browser.post("/console/signin/development", state).status == 404
-
-
-def test_sign_ins_are_bounded_by_address(person: Person) -> None:
-    statuses = [
-        person.browser.get("/console/signin/start/saml", REMOTE_ADDR="192.0.2.7").status
-        for _ in range(40)
-    ]
-    assert statuses[:30] == [302] * 30
-    assert 429 in statuses
-    assert person.browser.get("/console/signin/start/saml", REMOTE_ADDR="192.0.2.8").status == 302

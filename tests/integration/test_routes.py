@@ -157,7 +157,7 @@ def test_every_route_is_in_the_document(service: Service, document: dict[str, An
         served = {
             (re.sub(r"<(?:path:)?([a-z_]+)>", r"{\1}", rule.rule), method.lower())
             for rule in app.url_map.iter_rules()
-            # Pages for people are no API; test_console_sessions.py has a row for each.
+            # Pages for people are no API; tests/console.py has a row for each.
             if not rule.rule.startswith("/console")
             for method in (rule.methods or set()) - {"HEAD"}
         }
