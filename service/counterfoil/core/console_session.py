@@ -24,7 +24,11 @@ RESEAL_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSession:
-    """One sign-in. Times are seconds since the epoch; `session` is as in `Caller`."""
+    """One sign-in. Times are seconds since the epoch; `session` is as in `Caller`.
+
+    `proven_at` is when the person last proved who they are to the provider, as it says:
+    earlier than `signed_in_at` where the provider knew the browser.
+    """
 
     id: str
     tenant: str
@@ -35,6 +39,7 @@ class ConsoleSession:
     seen_at: float
     issued_at: float | None = None
     session: str | None = None
+    proven_at: float | None = None
 
     def is_over(self, now: float, *, idle_seconds: float) -> bool:
         """Whether its time is over. One from the future is: its clock is nobody's."""
@@ -54,6 +59,7 @@ class ConsoleSession:
             roles=roles,
             issued_at=self.issued_at,
             session=self.session,
+            signed_in_at=self.proven_at,
         )
 
 
@@ -66,6 +72,7 @@ def session_of(
     it says: a revocation up to that moment ends it too.
     """
     session = source.session
+    proven = [at for at in (source.authenticated_at, source.issued_at) if at is not None]
     return ConsoleSession(
         id=session_id,
         tenant=source.tenant,
@@ -76,6 +83,7 @@ def session_of(
         seen_at=now,
         issued_at=None if source.issued_at is None else source.issued_at - ahead_seconds,
         session=None if session is None else session_name(source.provider, session),
+        proven_at=min(proven, default=None),
     )
 
 

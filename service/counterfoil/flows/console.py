@@ -45,8 +45,8 @@ class CodeFlow(Protocol):
     def issuer(self) -> str:
         """The provider."""
 
-    def address(self, *, state: str, nonce: str, code_challenge: str) -> str:
-        """Where the browser goes; raises `IdentityUnavailable`."""
+    def address(self, *, state: str, nonce: str, code_challenge: str, fresh: bool) -> str:
+        """Where the browser goes, `fresh`: to prove who it is; raises `IdentityUnavailable`."""
 
     def redeem(
         self, unverified_code: str, *, code_verifier: str, nonce: str, now: float
@@ -128,8 +128,10 @@ class ConsoleFlow:
         known = ((OIDC, self.oidc), (SAML, self.saml), (DEVELOPMENT, self.development))
         return tuple(name for name, way in known if way is not None)
 
-    def begin(self, way: str, *, then: str) -> tuple[str, SignOn | None]:
+    def begin(self, way: str, *, then: str, fresh: bool = False) -> tuple[str, SignOn | None]:
         """The cookie of a sign-in, and where the browser goes with it; None: it stays here.
+
+        `fresh` asks the provider to ask the person, even where it knows the browser.
 
         Raises:
             NotFound: nobody signs in that way.
@@ -145,9 +147,8 @@ class ConsoleFlow:
             then=then,
             begun_at=self.clock.now(),
         )
-        return self.seals.seal_pending(canonical_bytes(asdict(pending), floats=True)), self._sent(
-            pending
-        )
+        cookie = self.seals.seal_pending(canonical_bytes(asdict(pending), floats=True))
+        return cookie, self._sent(pending, fresh=fresh)
 
     def finish(self, way: str, back: CameBack) -> tuple[str, str]:
         """The session's cookie, and the path to go to.
@@ -234,12 +235,15 @@ class ConsoleFlow:
         )
         self.ledger.append([event], deadline=self._deadline())  # 6
 
-    def _sent(self, pending: Pending) -> SignOn | None:
+    def _sent(self, pending: Pending, *, fresh: bool) -> SignOn | None:
         challenge = digest(pending.verifier.encode())
         if pending.way == OIDC and self.oidc is not None:
             return SignOn(
                 location=self.oidc.address(
-                    state=pending.state, nonce=pending.nonce, code_challenge=challenge
+                    state=pending.state,
+                    nonce=pending.nonce,
+                    code_challenge=challenge,
+                    fresh=fresh,
                 )
             )
         if pending.way == SAML and self.saml is not None:

@@ -36,8 +36,8 @@ class OidcSignIn:
         """The provider, as codes name it (RFC 9207)."""
         return self._issuer
 
-    def address(self, *, state: str, nonce: str, code_challenge: str) -> str:
-        """Where the browser goes (OIDC Core §3.1.2.1).
+    def address(self, *, state: str, nonce: str, code_challenge: str, fresh: bool = False) -> str:
+        """Where the browser goes (OIDC Core §3.1.2.1); `fresh` asks for the password anew.
 
         Raises:
             IdentityUnavailable: the provider cannot be asked where that is.
@@ -54,6 +54,7 @@ class OidcSignIn:
             "nonce": nonce,
             "code_challenge": code_challenge,
             "code_challenge_method": "S256",
+            **({"prompt": "login"} if fresh else {}),
         }
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 

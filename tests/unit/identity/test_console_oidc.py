@@ -100,6 +100,8 @@ def test_the_browser_goes_to_the_provider_with_all_that_binds_the_sign_in(world:
         "code_challenge": "c",
         "code_challenge_method": "S256",
     }
+    fresh = world.sign_in.address(state="s", nonce="n", code_challenge="c", fresh=True)
+    assert dict(parse_qsl(urlsplit(fresh).query))["prompt"] == "login"
 
 
 def test_a_code_is_redeemed_with_verifier_and_secret_and_says_who(world: World) -> None:

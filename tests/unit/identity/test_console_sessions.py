@@ -71,6 +71,17 @@ def test_a_session_says_who_signed_in_and_what_may_end_it(sessions: ConsoleSessi
     ):
         assert (by, parts) in names
     assert caller.issued_at == NOW - 60  # the provider's clock may be ahead
+    assert caller.signed_in_at == NOW
+
+
+def test_a_password_of_this_morning_is_no_sign_in_of_now(sessions: ConsoleSessions) -> None:
+    """The provider knew the browser: what counts is when the person proved who they are."""
+    old = session(authenticated_at=NOW - 30_000)
+    assert sessions.verify(sessions.seal(old), now=NOW).signed_in_at == NOW - 30_000
+    ahead = session(authenticated_at=NOW + 500)  # nobody gets a token before signing in
+    assert sessions.verify(sessions.seal(ahead), now=NOW).signed_in_at == NOW
+    unsaid = session(issued_at=None)
+    assert sessions.verify(sessions.seal(unsaid), now=NOW).signed_in_at is None
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,9 @@ class _SignInDesk:
         self._take(environ)
         if way not in {OIDC, SAML}:
             raise NotFound
-        cookie, sign_on = self._flow.begin(way, then=own_path(query_of(environ).get("then", "")))
+        query = query_of(environ)
+        then, fresh = own_path(query.get("then", "")), "fresh" in query
+        cookie, sign_on = self._flow.begin(way, then=then, fresh=fresh)
         if sign_on is None:
             raise NotFound
         reply = sent_on(sign_on)
