@@ -14,9 +14,13 @@ from typing import Any
 
 import pytest
 
+from counterfoil_issuers.kubernetes.target import KubernetesTarget
+from issuing_kubernetes import install, target
 from servers import keycloak as keycloak_server
+from servers import kubernetes as kubernetes_server
 from servers.compose import Stack
 from servers.keycloak import Keycloak
+from servers.kubernetes import Cluster
 from service import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -87,3 +91,20 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
     """One for all tests: each brings a realm of its own."""
     with keycloak_server.running(tmp_path_factory.mktemp("keycloak")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A Kubernetes API server with the issuer's own account, as its administrator made it."""
+    with kubernetes_server.running() as server:
+        install(server)
+        yield server
+
+
+@pytest.fixture
+def issuer(cluster: Cluster) -> Iterator[KubernetesTarget]:
+    """The issuer in that account; nothing that it made outlives the test."""
+    found = target(cluster)
+    yield found
+    for name in found.names():
+        found.end_name(name)

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,12 @@ class Cluster:
     url: str
     folder: Path
     admin: requests.Session
+    command: tuple[str, ...] = ()
+
+    @property
+    def ca_file(self) -> str:
+        """What the server's certificate is verified by."""
+        return str(self.folder / "pki" / "apiserver.crt")
 
     def make(self, path: str, value: Mapping[str, Any]) -> None:
         """POST an object as the administrator."""
@@ -96,27 +102,38 @@ def _start(stack: ExitStack, folder: Path) -> Cluster:
             *(f"--listen-peer-urls=http://127.0.0.1:{peer}", "--unsafe-no-fsync"),
         ],
     )
-    server = _process(
-        stack,
-        folder / "server.log",
-        [
-            *(str(PROGRAMS / "kube-apiserver"), f"--etcd-servers={etcd}"),
-            *("--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"),
-            *(f"--secure-port={port}", f"--cert-dir={folder}/pki"),
-            *(f"--service-account-issuer={url}", f"--service-account-key-file={key}"),
-            *(f"--service-account-signing-key-file={key}", "--authorization-mode=RBAC"),
-            *(f"--token-auth-file={tokens}", "--service-cluster-ip-range=10.96.0.0/16"),
-            "--allow-privileged=true",  # as ordinary clusters do
-            *("--endpoint-reconciler-type=none", "--disable-admission-plugins=ServiceAccount"),
-        ],
+    command = (
+        *(str(PROGRAMS / "kube-apiserver"), f"--etcd-servers={etcd}"),
+        *("--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"),
+        *(f"--secure-port={port}", f"--cert-dir={folder}/pki"),
+        *(f"--service-account-issuer={url}", f"--service-account-key-file={key}"),
+        *(f"--service-account-signing-key-file={key}", "--authorization-mode=RBAC"),
+        *(f"--token-auth-file={tokens}", "--service-cluster-ip-range=10.96.0.0/16"),
+        "--allow-privileged=true",  # as ordinary clusters do
+        *("--endpoint-reconciler-type=none", "--disable-admission-plugins=ServiceAccount"),
     )
+    server = _process(stack, folder / "server.log", [*command])
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     admin = stack.enter_context(requests.Session())
     admin.verify, admin.trust_env = False, False
     admin.headers["Authorization"] = f"Bearer {ADMIN}"
-    cluster = Cluster(url, folder, admin)
+    cluster = Cluster(url, folder, admin, command)
     _wait(cluster, server, folder / "server.log")
+    admin.verify = cluster.ca_file  # it made its certificate meanwhile
     return cluster
+
+
+@contextmanager
+def beside(cluster: Cluster, *flags: str) -> Iterator[Cluster]:
+    """A second API server on the same etcd, with further flags; it ends with the block."""
+    port = free_port()
+    with ExitStack() as stack:
+        log = cluster.folder / f"server-{port}.log"
+        command = [word for word in cluster.command if not word.startswith("--secure-port=")]
+        server = _process(stack, log, [*command, f"--secure-port={port}", *flags])
+        other = replace(cluster, url=f"https://127.0.0.1:{port}")
+        _wait(other, server, log)
+        yield other
 
 
 def _private_key() -> bytes:
