@@ -16,6 +16,7 @@ from autogen_counterfoil.code import GuardedCodeExecutor
 from autogen_counterfoil.dpop import DPoPKey
 from autogen_counterfoil.errors import (
     CredentialError,
+    CredentialNotIssuedError,
     GuardedComponentError,
     HookError,
     UnguardedSurfaceError,
@@ -24,13 +25,17 @@ from autogen_counterfoil.files import file_tools
 from autogen_counterfoil.grant import Grant, current_grant
 from autogen_counterfoil.guard import Guard
 from autogen_counterfoil.guarding import guard_tools
+from autogen_counterfoil.issued import Credential
+from autogen_counterfoil.login_files import docker_config, kubeconfig
 from autogen_counterfoil.refusal import ActionRefusedError
 from autogen_counterfoil.tool_agent import GuardedToolAgent
 from autogen_counterfoil.workbench import GuardedWorkbench
 
 __all__ = [
     "ActionRefusedError",
+    "Credential",
     "CredentialError",
+    "CredentialNotIssuedError",
     "DPoPKey",
     "Grant",
     "Guard",
@@ -44,8 +49,10 @@ __all__ = [
     "Root",
     "UnguardedSurfaceError",
     "current_grant",
+    "docker_config",
     "file_tools",
     "guard_tools",
+    "kubeconfig",
     "protect",
     "run",
     "run_stream",

@@ -47,6 +47,16 @@ class CredentialError(HookError):
     """No delegation token could be had, or what was given is not one."""
 
 
+class CredentialNotIssuedError(HookError):
+    """No credential for the call: its issuer refused, did not answer, or the call is over."""
+
+    code: ClassVar[str] = "hook.credential_not_issued"
+
+    def __init__(self, detail: str, *, code: str = "") -> None:
+        super().__init__(f"no credential was issued for this call: {detail}")
+        self.reason_code = code or self.code
+
+
 class GuardedComponentError(HookError, TypeError):
     """A guarded component was to be dumped or loaded, which would lose its guard."""
 

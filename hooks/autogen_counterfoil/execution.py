@@ -21,6 +21,7 @@ from autogen_counterfoil.refusal import ActionRefusedError, Refusal
 
 T = TypeVar("T")
 S = TypeVar("S")
+KEPT_BACK = "kept back, because it holds a secret of the credential"
 GRACE_SECONDS = 0.5
 """A cancelled tool may tidy up this long; then its caller is answered without it."""
 _orphans: set[asyncio.Future[Any]] = set()  # cancelled tools that are not done yet
@@ -109,12 +110,25 @@ async def run_permitted(call: Call[T], permit: Permit, cancel: Cancel) -> T:
         raise ActionRefusedError(refusal.interrupted(permit.decision_id))
     error = task.exception()
     if error is not None:
-        report(permit, OutcomeStatus.ERROR, f"{type(error).__name__}: {error}")
-        raise error
+        raise _reported(permit, error)
     result = task.result()
     _report_result(call, permit, result)
     hold_to_rows(permit, result)
     return result
+
+
+def _reported(permit: Permit, error: BaseException) -> BaseException:
+    """The tool's own error, reported; without it where it holds a secret of the credential."""
+    text = f"{type(error).__name__}: {error}"
+    if _leaks(permit, text):
+        report(permit, OutcomeStatus.ERROR, f"{type(error).__name__}: {KEPT_BACK}")
+        return ActionRefusedError(refusal.secret_kept_back(decision_id=permit.decision_id))
+    report(permit, OutcomeStatus.ERROR, text)
+    return error
+
+
+def _leaks(permit: Permit, text: str) -> bool:
+    return permit.grant is not None and permit.grant.leaks(text)
 
 
 def hold_to_rows(permit: Permit, result: object) -> None:
@@ -147,7 +161,11 @@ def spawn(permit: Permit, work: Awaitable[T]) -> asyncio.Task[T]:
     """Start `work` in a task whose context holds the grant."""
 
     async def body() -> T:
-        return await work
+        try:
+            return await work
+        finally:
+            if permit.grant is not None:
+                permit.grant.end()  # whatever the tool has left running has no credential
 
     context = contextvars.copy_context()
     context.run(bind_grant, permit.grant)
@@ -193,7 +211,11 @@ def _report_result(call: Call[T], permit: Permit, result: T) -> None:
         text, is_error = call.render(result)
     except Exception as error:  # noqa: BLE001 -- a result that cannot be shown is still a result
         text, is_error = f"a {type(result).__name__} without text: {type(error).__name__}", False
-    report(permit, OutcomeStatus.ERROR if is_error else OutcomeStatus.OK, text)
+    status = OutcomeStatus.ERROR if is_error else OutcomeStatus.OK
+    if _leaks(permit, text):
+        report(permit, status, KEPT_BACK)
+        raise ActionRefusedError(refusal.secret_kept_back(decision_id=permit.decision_id))
+    report(permit, status, text)
 
 
 async def perform_stream(
@@ -215,6 +237,8 @@ async def perform_stream(
         while (item := await _next(queue, task, cancel)) is not None:
             last = [item[0]]
             hold_to_rows(permit, item[0])
+            if _leaks(permit, str(item[0])):
+                raise ActionRefusedError(refusal.secret_kept_back(decision_id=permit.decision_id))
             yield item[0]
         reported = True
         if task.cancelled() or not task.done():
@@ -257,8 +281,7 @@ async def _next(
 def _report_stream(call: Call[T], permit: Permit, task: asyncio.Task[None], last: list[T]) -> None:
     error = task.exception()
     if error is not None:
-        report(permit, OutcomeStatus.ERROR, f"{type(error).__name__}: {error}")
-        raise error
+        raise _reported(permit, error)
     if last:
         _report_result(call, permit, last[0])
     else:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import cast
 
 from autogen_counterfoil.canonical import JsonObject, action_digest, parsed
 from autogen_counterfoil.credentials import DelegationToken, unverified_payload
-from autogen_counterfoil.errors import AnswerNotTrustedError, CredentialError
+from autogen_counterfoil.errors import (
+    AnswerNotTrustedError,
+    CredentialError,
+    CredentialNotIssuedError,
+)
+from autogen_counterfoil.issued import Credential, Held
 from autogen_counterfoil.wire import Action, Answer
 
 
@@ -25,6 +32,33 @@ class Grant:
     """`execute.session`: search_path and the like, for a tool that declares to honour it."""
     max_rows: int | None = None
     """How many rows the tool may give at most; a tool that `Guard(honours=…)` names holds to it."""
+    held: Held | None = field(default=None, repr=False, compare=False)
+
+    def credential(self) -> Credential:
+        """Return the credential for exactly these permissions; the first time it is fetched.
+
+        For this call alone: once the tool has returned, it is gone. Blocks until the issuer has
+        answered; in a coroutine use `credential_async`.
+
+        Raises:
+            CredentialNotIssuedError: there is none; the tool should fail with it.
+        """
+        if self.held is None:
+            raise CredentialNotIssuedError("the decision has no scoped token request")
+        return self.held.get()
+
+    async def credential_async(self) -> Credential:
+        """As `credential`, without holding up the event loop."""
+        return await asyncio.to_thread(self.credential)
+
+    def end(self) -> None:
+        """The call is over, and with it the credential."""
+        if self.held is not None:
+            self.held.end()
+
+    def leaks(self, text: str) -> bool:
+        """Whether a text holds a secret of the credential."""
+        return self.held is not None and self.held.leaks(text)
 
 
 _CURRENT: ContextVar[Grant | None] = ContextVar("counterfoil_grant", default=None)
@@ -43,8 +77,16 @@ def bind_grant(grant: Grant | None) -> None:
     _CURRENT.set(grant)
 
 
-def grant_of(answer: Answer) -> Grant:
-    """The grant of an allow."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuers:
+    """How issuers are reached."""
+
+    tls: ssl.SSLContext | None = None
+    insecure_http: bool = False
+
+
+def grant_of(answer: Answer, token: DelegationToken, issuers: Issuers) -> Grant:
+    """The grant of an allow; its credential is bound to the key of the token, if it has one."""
     return Grant(
         decision_id=answer.decision_id,
         action_digest=answer.action_digest,
@@ -53,6 +95,22 @@ def grant_of(answer: Answer) -> Grant:
         scoped_token_request=answer.scoped_token_request,
         session=answer.session,
         max_rows=answer.max_rows,
+        held=_held(answer, token, issuers),
+    )
+
+
+def _held(answer: Answer, token: DelegationToken, issuers: Issuers) -> Held | None:
+    request = answer.scoped_token_request
+    if request is None:
+        return None
+    endpoint = request.get("credential_endpoint")
+    return Held(
+        endpoint=endpoint if isinstance(endpoint, str) else None,
+        signed_request=str(request.get("signed_request")),
+        permissions=answer.permissions,
+        key=token.key,
+        tls=issuers.tls,
+        insecure_http=issuers.insecure_http,
     )
 
 

@@ -41,12 +41,13 @@ from autogen_counterfoil.errors import (
     CredentialRejectedError,
     NoDecisionError,
 )
-from autogen_counterfoil.grant import Grant, grant_of, hold_to_action
+from autogen_counterfoil.grant import Grant, Issuers, grant_of, hold_to_action
 from autogen_counterfoil.obligations import BY_TOOLS, MAX_ROWS
 from autogen_counterfoil.refusal import Refusal
 from autogen_counterfoil.session import Session
 from autogen_counterfoil.sessions import Sessions
 from autogen_counterfoil.wire import Action, Answer, Effect, Enforcement
+from autogen_counterfoil.withheld import withhold_secrets
 
 log = logging.getLogger("autogen_counterfoil")
 
@@ -82,7 +83,7 @@ class Guard:
         sandboxes: classes of code executors that run code in a sandbox, beside AutoGen's own
             Docker and Azure ones. It is your word, for exactly these classes.
         insecure_http: allow plain HTTP to another machine, which shows it the token.
-        tls: trust and client certificate for https.
+        tls: trust and client certificate for https, at the service and at issuers.
     """
 
     def __init__(
@@ -101,8 +102,10 @@ class Guard:
     ) -> None:
         if mode not in {"enforce", "observe"}:
             raise ValueError(f"mode is enforce or observe, not {mode!r}")
+        withhold_secrets()
         self.sessions = Sessions()
         self._client = AsyncClient(url, insecure_http=insecure_http, tls=tls)
+        self._issuers = Issuers(tls=tls, insecure_http=insecure_http)
         self._observing = mode == "observe"
         self._deadline_seconds = deadline_seconds
         self._approval_wait_seconds = approval_wait_seconds
@@ -277,7 +280,7 @@ class Guard:
                 action=action,
                 arguments=action.arguments if observed else judged,  # 7
                 decision_id=answer.decision_id,
-                grant=grant_of(answer),
+                grant=grant_of(answer, token, self._issuers),
             )
         if observed:
             session.tally.observed += 1

@@ -127,6 +127,17 @@ def too_many_rows(rows: int, *, decision_id: str | None) -> Refusal:
     )
 
 
+def secret_kept_back(*, decision_id: str | None) -> Refusal:
+    """Make the refusal of a result or an error that holds a secret of the credential; it ran."""
+    return refused(
+        "hook.secret_kept_back",
+        "The action ran, and what it gave back holds a secret of its credential",
+        solution="The tool's author returns what was done, never the credential.",
+        again=Again.NOT_IN_THIS_RUN,
+        decision_id=decision_id,
+    )
+
+
 def cancelled() -> Refusal:
     """Make the refusal of a call whose run was cancelled before it began."""
     return refused(

@@ -10,9 +10,9 @@ from builders import assistant
 from simulator import Simulator, delegation
 
 PUBLIC = {
-    "ActionRefusedError", "CredentialError", "DPoPKey", "Grant", "Guard", "GuardedCodeExecutor",
+    "ActionRefusedError", "Credential", "CredentialError", "CredentialNotIssuedError", "DPoPKey", "Grant", "Guard", "GuardedCodeExecutor",
     "GuardedComponentError", "GuardedToolAgent", "GuardedWorkbench", "HookError",
-    "PathRefusedError", "PendingApproval", "Root", "file_tools", "UnguardedSurfaceError", "current_grant", "guard_tools", "protect", "run",
+    "PathRefusedError", "PendingApproval", "Root", "docker_config", "file_tools", "kubeconfig", "UnguardedSurfaceError", "current_grant", "guard_tools", "protect", "run",
     "run_stream",
 }  # fmt: skip
 
