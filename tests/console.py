@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -31,8 +32,14 @@ _ADDRESSES = itertools.count()  # sign-ins are bounded by address
 
 PAGES = {
     "/console": "a person",
+    "/console/activity": "a person",
+    "/console/activity/<decision_id>": "a person",
+    "/console/activity/export": "a person",
     "/console/approvals": "a person",
     "/console/approvals/<approval_id>": "a person",
+    "/console/ledger": "a person",
+    "/console/ledger/<decision_id>": "a person",
+    "/console/ledger/<decision_id>/file": "a person",
     "/console/signin": "anybody",
     "/console/signin/callback": "anybody",
     "/console/signin/saml": "anybody",
@@ -45,6 +52,31 @@ CHANGES = {
     "/console/approvals/<approval_id>/answer": "a person",
 }
 """Every page and change of the console, and who reaches it."""
+
+
+PAYLOADS = (Path(__file__).parent / "corpora" / "xss.txt").read_text().splitlines()
+TAGS = {
+    *("html", "head", "meta", "title", "link", "script", "body", "a", "p", "strong", "header"),
+    *(
+        "nav",
+        "form",
+        "input",
+        "span",
+        "small",
+        "button",
+        "main",
+        "h1",
+        "h2",
+        "h3",
+        "ol",
+        "ul",
+        "li",
+    ),
+    *("pre", "mark", "sup", "code", "dl", "dt", "dd", "time", "figure", "figcaption", "label"),
+    *("svg", "g", "rect", "text", "select", "option"),
+    *("textarea", "details", "summary", "br", "div", "table", "thead", "tbody", "tr", "th", "td"),
+}
+"""The elements that pages are made of."""
 
 
 class Elements(HTMLParser):
@@ -67,6 +99,21 @@ def elements(answer: Answer) -> list[tuple[str, dict[str, str]]]:
 def words(answer: Answer) -> str:
     """What a page says, without its tags."""
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", answer.data.decode())).split())
+
+
+def assert_harmless(answer: Answer) -> None:
+    """Nothing on the page is an element, a handler or an address that we did not write."""
+    for tag, attributes in elements(answer):
+        assert tag in TAGS, tag
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            assert name not in {"style", "formaction", "srcdoc"}
+            if name in {"href", "src", "action"}:
+                assert value.startswith(("/console", "#main")), value
+    assert [it["name"] for _, it in elements(answer) if it.get("name") == "action_digest"] in (
+        [],
+        ["action_digest"],
+    )
 
 
 @dataclass

@@ -12,6 +12,8 @@ from importlib.metadata import version
 
 from flask import Blueprint
 
+from counterfoil.app_approvals import approval_flows
+from counterfoil.app_console import SharedFlows
 from counterfoil.app_identity import identity_endpoints
 from counterfoil.app_issuers import issuer_endpoints
 from counterfoil.app_privacy import privacy_endpoints
@@ -20,10 +22,8 @@ from counterfoil.app_reading import export_checks, reading_flows
 from counterfoil.config import Config
 from counterfoil.core.grant import GrantTerms
 from counterfoil.core.model import Command, JsonObject, Resource
-from counterfoil.core.wire import ApprovalReader, RequestReader
-from counterfoil.flows.approval_reading import ApprovalReadingFlow
+from counterfoil.core.wire import RequestReader
 from counterfoil.flows.approvals import ApprovalDesk
-from counterfoil.flows.approve import AnswerFlow
 from counterfoil.flows.authorize import AuthorizeFlow, Settings
 from counterfoil.flows.callers import LiveCallers
 from counterfoil.flows.evidence import EvidenceFlow
@@ -156,11 +156,11 @@ def create_app(config: Config) -> LeanFlask:
             max_body_bytes=limit,
         )
     )
-    app.register_blueprint(ledger_blueprint(_evidence(config, adapters), credentials=credentials))
+    app.register_blueprint(
+        ledger_blueprint(_evidence(config, adapters, adapters.identity), credentials=credentials)
+    )
     app.register_blueprint(_approvals(config, adapters, credentials))
-    for blueprint in identity_endpoints(
-        config, adapters, credentials, lambda identity: approval_flows(config, adapters, identity)
-    ):
+    for blueprint in identity_endpoints(config, adapters, credentials, _shared(config, adapters)):
         app.register_blueprint(blueprint)
     app.register_blueprint(privacy_endpoints(config, adapters, credentials))
     app.register_blueprint(issuer_endpoints(config, adapters))
@@ -232,10 +232,19 @@ def build_approvals(config: Config, adapters: Adapters) -> ApprovalDesk:
     )
 
 
-def _evidence(config: Config, adapters: Adapters) -> EvidenceFlow:
+def _shared(config: Config, adapters: Adapters) -> SharedFlows:
+    checks = _checks(config, adapters)
+    return SharedFlows(
+        approvals=lambda identity: approval_flows(config, adapters, identity),
+        evidence=lambda identity: _evidence(config, adapters, identity),
+        checks=lambda: checks,
+    )
+
+
+def _evidence(config: Config, adapters: Adapters, identity: IdentityVerifier) -> EvidenceFlow:
     return EvidenceFlow(
         clock=adapters.clock,
-        identity=adapters.identity,
+        identity=identity,
         evidence=adapters.ledger.evidence,
         public_hashes=config.ledger.public_hashes,
     )
@@ -249,43 +258,6 @@ def _approvals(config: Config, adapters: Adapters, credentials: Credentials) -> 
         credentials=credentials,
         max_body_bytes=config.server.max_body_bytes,
     )
-
-
-def approval_flows(
-    config: Config, adapters: Adapters, identity: IdentityVerifier
-) -> tuple[ApprovalReadingFlow, AnswerFlow]:
-    """The flows for people and agents, over one way to know who asks."""
-    reader = ApprovalReader(
-        max_bytes=config.server.max_body_bytes,
-        validate_answer=adapters.schemas.validator("approval_answer"),
-        validate_cancel=adapters.schemas.validator("approval_cancel"),
-    )
-    reading = ApprovalReadingFlow(
-        clock=adapters.clock,
-        ids=adapters.ids,
-        read_cancel=reader.read_cancel,
-        identity=identity,
-        ledger=adapters.ledger,
-        states=adapters.ledger.states,
-        revocations=adapters.ledger.revocations,
-        url=config.grant.issuer,
-        ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
-    )
-    answering = AnswerFlow(
-        clock=adapters.clock,
-        ids=adapters.ids,
-        read_answer=reader.read_answer,
-        identity=identity,
-        policy=adapters.policy,
-        ledger=adapters.ledger,
-        states=adapters.ledger.states,
-        revocations=adapters.ledger.revocations,
-        url=config.grant.issuer,
-        policy_timeout_seconds=config.policy.timeout_ms / 1000,
-        ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
-        max_sign_in_age_seconds=config.approval.max_sign_in_age_seconds,
-    )
-    return reading, answering
 
 
 def _frame(config: Config, adapters: Adapters, metrics: Metrics) -> Frame:

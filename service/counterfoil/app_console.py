@@ -7,38 +7,52 @@ So no page can do more than the API's path lets that person do.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from flask import Blueprint
 
+from counterfoil.app_reading import reading_flows
 from counterfoil.config import DEVELOPMENT_ISSUER, Config
 from counterfoil.core.model import Subject
 from counterfoil.core.sources import VerifiedSource
+from counterfoil.flows.activity import ActivityFlow
 from counterfoil.flows.callers import LiveCallers
 from counterfoil.flows.console import CodeFlow, ConsoleFlow, SamlStarts
+from counterfoil.flows.evidence import EvidenceFlow
 from counterfoil.flows.run_before import RunBeforeFlow
 from counterfoil.http.approvals import ReadsApprovals, TakesAnswers
+from counterfoil.http.console.activity import activity_blueprint
 from counterfoil.http.console.approve import approve_blueprint
 from counterfoil.http.console.cookies import Cookies
 from counterfoil.http.console.door import ConsoleDoor
+from counterfoil.http.console.evidence import evidence_blueprint
 from counterfoil.http.console.limits import RateLimit
 from counterfoil.http.console.pages import Pages
 from counterfoil.http.console.signin import signin_blueprint
 from counterfoil.http.console.static import static_blueprint
+from counterfoil.http.health import Check
 from counterfoil.identity.console_oidc import OidcSignIn
 from counterfoil.identity.console_sessions import ConsoleSessions
 from counterfoil.identity.credentials import Verifier
 from counterfoil.identity.published import Providers
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.ledger.keys import load_master
+from counterfoil.ledger.proof_file import InvalidProof, check_proof, read_proof
 from counterfoil.ledger.sealing import derived_key
 from counterfoil.ports import Clock, IdentityVerifier, Ids
 from counterfoil.ports_tokens import SamlCodes
 
-ApprovalFlows: TypeAlias = Callable[[IdentityVerifier], tuple[ReadsApprovals, TakesAnswers]]
-"""Builds the flows of approvals for those whom a verifier knows."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFlows:
+    """Flows that the API has too, built for those whom a verifier knows; and the checks."""
+
+    approvals: Callable[[IdentityVerifier], tuple[ReadsApprovals, TakesAnswers]]
+    evidence: Callable[[IdentityVerifier], EvidenceFlow]
+    checks: Callable[[], Mapping[str, Check]]
 
 
 class Parts(Protocol):
@@ -91,23 +105,48 @@ class Console:
             by_host=config.development,
         )
 
-    def blueprints(self, approvals: ApprovalFlows) -> Iterator[Blueprint]:
-        """All of its paths; `approvals` builds those flows over this way to know who asks."""
-        config, monotonic = self._config.console, self._parts.clock.monotonic
+    def blueprints(self, shared: SharedFlows) -> Iterator[Blueprint]:
+        """All of its paths."""
+        config, monotonic = self._config, self._parts.clock.monotonic
         yield static_blueprint(self.door)
-        limit = RateLimit(config.sign_ins_per_minute, monotonic)
+        limit = RateLimit(config.console.sign_ins_per_minute, monotonic)
         yield signin_blueprint(self.door, self._flow(), limit)
-        reading, answering = approvals(self.identity)
+        reading, answering = shared.approvals(self.identity)
         yield approve_blueprint(
             self.door,
             reading=reading,
             answering=answering,
             before=self._before(),
-            commands={
-                name: mapping.command_argument for name, mapping in self._config.actions.items()
-            },
-            limit=RateLimit(config.answers_per_minute, monotonic),
+            commands={name: item.command_argument for name, item in config.actions.items()},
+            limit=RateLimit(config.console.answers_per_minute, monotonic),
         )
+        yield self._activity()
+        yield evidence_blueprint(
+            self.door,
+            evidence=shared.evidence(self.identity),
+            proofs=LedgerProofs(self._parts.ledger),
+            checks=shared.checks,
+        )
+
+    def _activity(self) -> Blueprint:
+        parts = self._parts
+        trail, search = reading_flows(
+            clock=parts.clock,
+            ids=parts.ids,
+            identity=self.identity,
+            ledger=parts.ledger,
+            ledger_timeout_seconds=self._config.ledger.timeout_ms / 1000,
+        )
+        counting = ActivityFlow(
+            clock=parts.clock,
+            ids=parts.ids,
+            identity=self.identity,
+            ledger=parts.ledger,
+            searches=parts.ledger.slices,
+            ledger_timeout_seconds=self._config.ledger.timeout_ms / 1000,
+        )
+        parts.ledger.erasures.listeners.append(counting.forget)
+        return activity_blueprint(self.door, search=search, trail=trail, counting=counting)
 
     def _before(self) -> RunBeforeFlow:
         parts = self._parts
@@ -138,6 +177,25 @@ class Console:
             provider_ahead_seconds=config.identity.leeway_seconds,
             ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerProofs:
+    """Implements `http.console.evidence.ChecksProofs` with the ledger's own key."""
+
+    ledger: LedgerClient
+
+    def key(self) -> str:
+        """The public key, as a C2SP verifier key."""
+        return self.ledger.verifier_key().text()
+
+    def problem(self, data: bytes) -> str:
+        """What of a proof file does not hold; empty where all does."""
+        try:
+            check_proof(read_proof(data), self.ledger.verifier_key())
+        except InvalidProof as error:
+            return str(error)
+        return ""
 
 
 def development_person(sub: str, groups: tuple[str, ...], now: float) -> VerifiedSource:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from flask import Blueprint
 
-from counterfoil.app_console import ApprovalFlows, Console
+from counterfoil.app_console import Console, SharedFlows
 from counterfoil.app_saml import saml_endpoint
 from counterfoil.config import Config
 from counterfoil.core.agents import AgentRegistry
@@ -78,9 +78,9 @@ class _NoSigner:
 
 
 def identity_endpoints(
-    config: Config, parts: Parts, credentials: Credentials, approvals: ApprovalFlows
+    config: Config, parts: Parts, credentials: Credentials, shared: SharedFlows
 ) -> Iterator[Blueprint]:
-    """The endpoints over one worker's adapters; `approvals` are the console's too.
+    """The endpoints over one worker's adapters; `shared` are the console's.
 
     Raises:
         ConfigError: a launcher's secret cannot be used.
@@ -98,7 +98,7 @@ def identity_endpoints(
         reader=parts.xml_reader,
     )
     yield saml.blueprint
-    yield from Console(config, parts, saml.logins, saml.codes).blueprints(approvals)
+    yield from Console(config, parts, saml.logins, saml.codes).blueprints(shared)
     token = _token(config, parts, saml.codes)
     yield token_blueprint(token, credentials=credentials, max_body_bytes=limit)
     revoking = RevocationFlow(

@@ -5,40 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from approval_story import ADMINS, CREATE, Desk, approving_service, codes, fresh
-from console import Visitor, elements, visitor, words
+from console import PAYLOADS, Visitor, assert_harmless, elements, visitor, words
 from counterfoil.http.lean import LeanFlask
 from main_path import leaves, new_run
 from revoking import FRESH
 from simulators.http_door import Answer
 from simulators.in_process import application_over
-
-PAYLOADS = (Path(__file__).parents[1] / "corpora" / "xss.txt").read_text().splitlines()
-TAGS = {
-    *("html", "head", "meta", "title", "link", "script", "body", "a", "p", "strong", "header"),
-    *(
-        "nav",
-        "form",
-        "input",
-        "span",
-        "small",
-        "button",
-        "main",
-        "h1",
-        "h2",
-        "h3",
-        "ol",
-        "ul",
-        "li",
-    ),
-    *("pre", "mark", "sup", "code", "dl", "dt", "dd", "time", "figure", "figcaption", "label"),
-    *("textarea", "details", "summary", "br", "div", "table", "thead", "tbody", "tr", "th", "td"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -74,21 +51,6 @@ def answered(browser: Visitor, shown: Answer, said: str = "approve", **changes: 
     )
     fields = {name: browser.field(shown, name) for name in ("change_token", "action_digest")}
     return browser.post(form["action"], {**fields, "answer": said, **changes})
-
-
-def assert_harmless(answer: Answer) -> None:
-    """Nothing on the page is an element, a handler or an address that we did not write."""
-    for tag, attributes in elements(answer):
-        assert tag in TAGS, tag
-        for name, value in attributes.items():
-            assert not name.startswith("on")
-            assert name not in {"style", "formaction", "srcdoc"}
-            if name in {"href", "src", "action"}:
-                assert value.startswith(("/console", "#main")), value
-    assert [it["name"] for _, it in elements(answer) if it.get("name") == "action_digest"] in (
-        [],
-        ["action_digest"],
-    )
 
 
 def test_a_person_approves_what_they_read_and_the_agent_goes_on(bob: Visitor, desk: Desk) -> None:

@@ -74,7 +74,7 @@ class SearchFlow:
         caller = self.identity.verify(unverified_token or "", now=now, proof=proof)
         if caller.actor is not None:
             raise AgentNotAllowed
-        question = _question(unverified_query, caller)  # 1, 2
+        question = question_of(unverified_query, caller)  # 1, 2
         subject = question.filters.subject
         key = None if subject is None else self.searches.subject_key(caller.tenant, subject)
         found, place = self._find(question, caller, key)  # 3
@@ -150,7 +150,13 @@ def _summary(event: StoredEvent) -> JsonObject:
     }
 
 
-def _question(query: Sequence[tuple[str, str]], caller: Caller) -> Question:
+def question_of(query: Sequence[tuple[str, str]], caller: Caller) -> Question:
+    """What a query asks, for a person; without the role `auditor`, of themselves.
+
+    Raises:
+        SchemaViolation: an unknown or malformed filter.
+        RoleRequired: it names another person.
+    """
     values = _values(query)
     filters = Filters(
         since=_time(values, "since"),

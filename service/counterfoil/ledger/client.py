@@ -289,6 +289,10 @@ class LedgerClient:
             case answer:
                 raise refusal(answer)
 
+    def verifier_key(self) -> VerifierKey:
+        """The ledger's public key; raises `LedgerError`."""
+        return self._receipt_key()
+
     def _receipt_key(self) -> VerifierKey:
         return self._ledger_name(self._clock.monotonic() + 1.0)
 
