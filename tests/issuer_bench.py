@@ -7,9 +7,10 @@ import secrets
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from counterfoil.core.model import JsonObject
 from counterfoil.identity.dpop import ProofVerifier
 from counterfoil.identity.signing import Es256Signer
 from counterfoil.resources import packaged
-from counterfoil.schemas_registry import SchemaRegistry
+from counterfoil.schemas_registry import SchemaRegistry, Validate
 from counterfoil_issuers.contract import Target
 from counterfoil_issuers.ending import Ender
 from counterfoil_issuers.fetched_keys import FetchedKeys
@@ -119,7 +120,7 @@ def bench(
 ) -> Iterator[Bench]:
     """Everything of an issuer but its door."""
     with ExitStack() as stack:
-        loop = stack.enter_context(_loop())
+        loop = stack.enter_context(loop_thread())
         state = State(folder / "state.db")
         stack.callback(state.close)
         client = _client(service, loop, stack)
@@ -145,7 +146,7 @@ def bench(
                 keys=FetchedKeys(
                     folder / "keys.json", lambda: client.fetch_keys(service.url + KEYS)
                 ),
-                validate=SchemaRegistry.load(packaged("schemas")).validator("grant"),
+                validate=_grant_schema(),
             ),
             in_flight=in_flight,
             clock=clock,
@@ -161,6 +162,16 @@ def bench(
         yield Bench(service, found, state, issuing, ender, follower)
 
 
+@cache
+def _grant_schema() -> Validate:
+    return SchemaRegistry.load(packaged("schemas")).validator("grant")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
 def _client(
     service: IssuingService, loop: asyncio.AbstractEventLoop, stack: ExitStack
 ) -> ServiceClient:
@@ -169,16 +180,22 @@ def _client(
         issuer=ISSUER,
         audience=SERVICE,
         signer=Es256Signer(ec.generate_private_key(ec.SECP256R1()), typ=ASSERTION_TYPE),
-        tls=ssl.create_default_context(),
+        tls=_tls(),
     )
     client = ServiceClient(where, loop, clock=time.time)  # noqa: TID251 -- as the runner does
-    asyncio.run_coroutine_threadsafe(client.open(), loop).result(5)
-    stack.callback(lambda: asyncio.run_coroutine_threadsafe(client.close(), loop).result(5))
+    run_in(loop, client.open())
+    stack.callback(lambda: run_in(loop, client.close()))
     return client
 
 
+def run_in(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> Any:
+    """Do it there, and wait for it."""
+    return asyncio.run_coroutine_threadsafe(work, loop).result(20)
+
+
 @contextmanager
-def _loop() -> Iterator[asyncio.AbstractEventLoop]:
+def loop_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    """A running event loop, as the issuer's main thread has one."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

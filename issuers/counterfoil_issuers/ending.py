@@ -61,6 +61,7 @@ class Ender:
         now = self.clock()
         left = self.state.unfinished()
         self.state.end_all([(row.job.jti, "swept") for row in left], at=now)
+        self.wake()
         for name in sorted(set(self.target.names()) - self.state.open_names()):
             done = self.target.end_name(name)
             _log.warning(

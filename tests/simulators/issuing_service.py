@@ -34,8 +34,8 @@ HANG_SECONDS = 30.0
 class IssuingService:
     """What the service knows; all of it may be looked at and set by a test."""
 
-    signer: Es256Signer = field(
-        default_factory=lambda: Es256Signer(ec.generate_private_key(ec.SECP256R1()), typ=GRANT_TYPE)
+    key: ec.EllipticCurvePrivateKey = field(
+        default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
     url: str = ""
     operations: list[Any] = field(default_factory=list)
@@ -48,6 +48,10 @@ class IssuingService:
     requests: list[str] = field(default_factory=list)
     assertions: list[str] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def signer(self) -> Es256Signer:
+        return Es256Signer(self.key, typ=GRANT_TYPE)
 
     def tell(self, jti: str, event: str) -> None:
         """Have an event heard."""
@@ -105,7 +109,7 @@ class IssuingService:
         if "after=" in path:
             after = int(path.partition("after=")[2].partition(".")[0])
         with self.changed:
-            self.changed.wait_for(lambda: len(self.events) > after, 1.0)
+            self.changed.wait_for(lambda: len(self.events) > after, 0.2)
             heard = self.events[after:]
             return 200, {"events": heard, "next": f"{len(self.events)}.0.0"}
 

@@ -51,27 +51,35 @@ _FORMS: Final = {
         "no_force_row_security",
     },
 }
+_OF_A_COLUMN: Final = frozenset({"add_column", "drop_column", "set_type", "rename_column"})
 _NAMED: Final = frozenset({"policy", "default", "column", "trigger", "rule"})
 """Parts of which a change names exactly one; a constraint's name may be the server's choice."""
 
 
-def decided_part(kind: str, name: str, operations: Sequence[JsonObject]) -> bool:
-    """Whether one of the operations, all on this table, names the part."""
-    return any(_names(kind, name, operation) for operation in operations)
+def decided_part(kind: str, name: str, says: str, operations: Sequence[JsonObject]) -> bool:
+    """Whether one of the operations, all on this table, names the part.
+
+    `says` is what the part says now, of a constraint its columns before `|`.
+    """
+    return any(_names(kind, name, says, operation) for operation in operations)
 
 
-def _names(kind: str, name: str, operation: JsonObject) -> bool:
+def _names(kind: str, name: str, says: str, operation: JsonObject) -> bool:
     verb = operation.get("verb")
     if kind == "grant":
         return verb in {"grant", "revoke"} and name in _rights(operation)
     if verb != "alter":
         return False
-    forms = _FORMS.get(kind, set())
-    return any(
-        change.get("form") in forms
-        and (kind not in _NAMED or change.get("name") in {None, name} or change.get("to") == name)
-        for change in changes(operation)
-    )
+    return any(_by(kind, name, says, change) for change in changes(operation))
+
+
+def _by(kind: str, name: str, says: str, change: JsonObject) -> bool:
+    form, named = change.get("form"), change.get("name")
+    if form not in _FORMS.get(kind, set()):
+        return False
+    if kind == "constraint" and form in _OF_A_COLUMN:
+        return says.partition("|")[0] == named
+    return kind not in _NAMED or named in {None, name} or change.get("to") == name
 
 
 def _rights(operation: JsonObject) -> set[str]:

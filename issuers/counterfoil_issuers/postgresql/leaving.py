@@ -15,7 +15,7 @@ In one transaction, when the role can log in no more and has no session:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +23,7 @@ import psycopg
 from psycopg import errors, sql
 
 from counterfoil.core.model import JsonObject
-from counterfoil_issuers.contract import Ended, Finding, TargetError
+from counterfoil_issuers.contract import Ended, Finding
 from counterfoil_issuers.postgresql import notes
 from counterfoil_issuers.postgresql.decided_parts import decided_part
 from counterfoil_issuers.postgresql.handing import give
@@ -54,7 +54,6 @@ class Leaving:
     role: str
     role_id: int
     owner: str
-    location: str
     operations: Sequence[JsonObject]
     handed_over: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -64,11 +63,9 @@ class Leaving:
 
         Raises:
             psycopg.Error: nothing was done.
-            TargetError: the role is another issuer's.
+            TargetError: the role has no notes.
         """
         noted = notes.read(self.connection, self.role_id)
-        if noted.location != self.location:
-            raise TargetError("the role is another database's issuer's")
         owned = {
             (one.class_id, one.object_id): one for one in owned_by(self.connection, self.role_id)
         }
@@ -100,17 +97,31 @@ class Leaving:
 
     def _compare(self, thing: Owned, before: Parts, operations: Sequence[JsonObject]) -> None:
         """Take off what was hung on it, and tell what else is not as before or as decided."""
-        for kind, now in parts_of(self.connection, thing.object_id).items():
-            earlier = before.get(kind, {})
-            for name in sorted(now.keys() - earlier.keys()):
-                if not decided_part(kind, name, operations):
-                    self._remove(thing, kind, name)
-            for name in sorted(earlier.keys() - now.keys()):
-                if not decided_part(kind, name, operations):
-                    self._find(f"lost_{kind}", f"{name} of {thing.identity}")
-            for name in sorted(now.keys() & earlier.keys()):
-                if now[name] != earlier[name] and not decided_part(kind, name, operations):
-                    self._find(f"changed_{kind}", f"{name} of {thing.identity}")
+        after = parts_of(self.connection, thing.object_id)
+        calls = after["call"].keys() - before.get("call", {}).keys()
+        for kind in (kind for kind in after if kind != "call"):
+            now, earlier = after[kind], before.get(kind, {})
+            for name in sorted(now.keys() | earlier.keys()):
+                if now.get(name) == earlier.get(name):
+                    continue
+                says = now.get(name, earlier.get(name, ""))
+                # No statement that calls somebody's own function is ever decided.
+                if f"{kind} {name}" in calls or not decided_part(kind, name, says, operations):
+                    self._not_as_before(thing, kind, name, now, earlier)
+
+    def _not_as_before(
+        self,
+        thing: Owned,
+        kind: str,
+        name: str,
+        now: Mapping[str, str],
+        earlier: Mapping[str, str],
+    ) -> None:
+        if name not in earlier:
+            self._remove(thing, kind, name)
+        else:
+            word = "changed" if name in now else "lost"
+            self._find(f"{word}_{kind}", f"{name} of {thing.identity}")
 
     def _hand_over(self, thing: Owned) -> None:
         if thing.kind in _RELATIONS:
@@ -118,7 +129,7 @@ class Leaving:
             found = parts_of(self.connection, thing.object_id)
             for kind in ("grant", "trigger", "rule", "policy"):
                 for name in sorted(found[kind]):
-                    if name == "_RETURN" or decided_part(kind, name, operations):
+                    if name == "_RETURN" or decided_part(kind, name, "", operations):
                         continue
                     self._remove(thing, kind, name)
         else:
@@ -192,9 +203,10 @@ class Leaving:
             with self.connection.transaction():
                 self.connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(self.role)))
         except errors.DependentObjectsStillExist:
-            # In a database that it should not have been able to enter (docs/issuers/postgresql.md).
-            # It can log in no more; the next start tries again.
-            self._find("owned_elsewhere", self.role)
+            # It owns something in a database that it should not have been able to enter, or
+            # somebody else gave it rights (docs/issuers/postgresql.md). It can log in no more,
+            # and the next start tries again.
+            self._find("role_kept", self.role)
 
     def _find(self, code: str, what: str) -> None:
         self.findings.append(Finding(code=code, object=what))

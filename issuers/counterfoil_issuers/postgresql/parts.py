@@ -5,6 +5,7 @@
     rule         also a view's own, `_RETURN`: the query that it runs
     policy, default (generated columns too), constraint, index, column
     security     whether row security is on, and forced
+    call         a part that runs somebody's own function, and which
 
 Each part has a name and a word for what it says, so that two readings can be compared.
 """
@@ -24,12 +25,20 @@ Parts = Mapping[str, Mapping[str, str]]
 _GRANTS: Final = """
     SELECT {} FROM (
       SELECT a.privilege_type || coalesce(' (' || quote_ident(x.column_name) || ')', '')
-             || ' TO ' || g.name AS display, a.is_grantable::text AS grantable, g.name AS grantee
-      FROM (SELECT c.relacl AS acl, c.relowner AS owner, NULL::name AS column_name
+             || coalesce(' ON ' || x.sequence, '') || ' TO ' || g.name AS display,
+             a.is_grantable::text AS grantable, g.name AS grantee, x.sequence
+      FROM (SELECT c.relacl AS acl, c.relowner AS owner, NULL::name AS column_name,
+                   NULL AS sequence
             FROM pg_class c WHERE c.oid = %(id)s
             UNION ALL
-            SELECT t.attacl, c.relowner, t.attname FROM pg_attribute t
-            JOIN pg_class c ON c.oid = t.attrelid WHERE t.attrelid = %(id)s) x,
+            SELECT t.attacl, c.relowner, t.attname, NULL FROM pg_attribute t
+            JOIN pg_class c ON c.oid = t.attrelid WHERE t.attrelid = %(id)s
+            UNION ALL  -- those of serial and identity columns go where the table goes
+            SELECT s.relacl, s.relowner, NULL, format('%%I.%%I', n.nspname, s.relname)
+            FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+            JOIN pg_namespace n ON n.oid = s.relnamespace
+            WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+              AND d.refobjid = %(id)s AND d.deptype IN ('a', 'i')) x,
            aclexplode(x.acl) a,
            LATERAL (SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
                     AS name) g
@@ -51,8 +60,10 @@ _QUERIES: Final = {
         FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
         WHERE d.adrelid = %(id)s""",
     "constraint": """
-        SELECT conname, md5(pg_get_constraintdef(oid)) FROM pg_constraint
-        WHERE conrelid = %(id)s AND contype <> 'n'""",
+        SELECT conname, concat((SELECT string_agg(attname, ',') FROM pg_attribute
+               WHERE attrelid = conrelid AND attnum = ANY(conkey)), '|',
+               md5(pg_get_constraintdef(oid)))
+        FROM pg_constraint WHERE conrelid = %(id)s AND contype <> 'n'""",
     "index": """
         SELECT n.nspname || '.' || c.relname, md5(pg_get_indexdef(i.indexrelid))
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -62,6 +73,24 @@ _QUERIES: Final = {
     "column": """
         SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
         WHERE attrelid = %(id)s AND attnum > 0 AND NOT attisdropped""",
+    "call": """
+        WITH part (class, id, name) AS (
+          SELECT 'pg_attrdef'::regclass, d.oid, 'default ' || a.attname FROM pg_attrdef d
+            JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+            WHERE d.adrelid = %(id)s
+          UNION ALL SELECT 'pg_constraint'::regclass, oid, 'constraint ' || conname
+            FROM pg_constraint WHERE conrelid = %(id)s
+          UNION ALL SELECT 'pg_policy'::regclass, oid, 'policy ' || polname
+            FROM pg_policy WHERE polrelid = %(id)s
+          UNION ALL
+            SELECT 'pg_class'::regclass, indexrelid, 'index ' || n.nspname || '.' || c.relname
+            FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+            JOIN pg_namespace n ON n.oid = c.relnamespace WHERE indrelid = %(id)s)
+        SELECT part.name, string_agg(d.refobjid::regprocedure::text, ' ') FROM part
+        JOIN pg_depend d ON d.classid = part.class AND d.objid = part.id
+          AND d.refclassid = 'pg_proc'::regclass
+        JOIN pg_proc p ON p.oid = d.refobjid JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname <> 'pg_catalog' GROUP BY part.name""",
     "security": """
         SELECT 'row security', concat(relrowsecurity, relforcerowsecurity) FROM pg_class
         WHERE oid = %(id)s""",
@@ -112,9 +141,9 @@ def take_off(
 
 def _revoke(connection: Database, relation_id: int, relation: sql.Identifier, display: str) -> None:
     # Everything of that grantee on it: PostgreSQL takes the columns' rights with the table's.
-    query = _GRANTS.format("grantee") + " WHERE display = %(display)s"
+    query = _GRANTS.format("grantee, sequence") + " WHERE display = %(display)s"
     values = {"id": relation_id, "display": display}
-    for (grantee,) in connection.execute(query, values).fetchall():
-        # As the server quotes it: a role's name, or the word PUBLIC.
-        revoke = f"REVOKE ALL ON {relation.as_string(connection)} FROM {grantee} CASCADE"
-        connection.execute(revoke)
+    for grantee, sequence in connection.execute(query, values).fetchall():
+        # As the server quotes them: a sequence's path, a role's name or the word PUBLIC.
+        what = relation.as_string(connection) if sequence is None else f"SEQUENCE {sequence}"
+        connection.execute(f"REVOKE ALL ON {what} FROM {grantee} CASCADE")

@@ -27,7 +27,8 @@ from counterfoil.keys import read_private
 from counterfoil_issuers.contract import TargetError
 
 TURN: Final = 0x636F756E746572  # "counter"; one lock for a database
-TURN_SECONDS: Final = 3
+TURN_SECONDS: Final = 1
+LOCK_SECONDS: Final = 3
 STATEMENT_SECONDS: Final = 10
 CONNECT_SECONDS: Final = 5
 FREE_SECONDS: Final = 15.0  # how long one waits for a connection of the issuer's few
@@ -130,13 +131,17 @@ class Server:
             # What a job left in a schema must not be what a name of ours means.
             options=(
                 "-c search_path=pg_catalog -c standard_conforming_strings=on"
-                f" -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={TURN_SECONDS}s"
+                f" -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s"
             ),
             autocommit=True,
         )
 
-    def change(self, work: Callable[[Database], Result]) -> Result:
-        """Change the catalogue in one transaction, in turn; all of it or nothing.
+    def change(self, work: Callable[[Database], Result], *, in_turn: bool = True) -> Result:
+        """Change the catalogue in one transaction; all of it or nothing.
+
+        Args:
+            work: does it; may be called again.
+            in_turn: whether to wait for others' changes first, a bounded time.
 
         Raises:
             TargetError: it failed, or was refused time and again.
@@ -145,7 +150,8 @@ class Server:
         for left in reversed(range(TRIES)):
             try:
                 with self.session() as connection, connection.transaction():
-                    _take_turn(connection)
+                    if in_turn:
+                        _take_turn(connection)
                     return work(connection)
             except TargetError as error:
                 if not left or not _may_work_later(error.__cause__):
@@ -158,7 +164,9 @@ class Server:
 def _take_turn(connection: Database) -> None:
     try:
         with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{TURN_SECONDS}s'")
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (TURN,))
+            connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
     except errors.LockNotAvailable:
         _log.warning("somebody holds the turn of catalogue changes; going on without it")
 

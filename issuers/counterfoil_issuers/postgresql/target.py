@@ -130,7 +130,11 @@ class PostgresqlTarget:
     def _end(self, name: str, operations: tuple[JsonObject, ...]) -> Ended:
         if CREDENTIAL_NAME.fullmatch(name) is None:
             raise TargetError("that is no credential's name")
-        role_id = self._server.change(lambda connection: _disabled(connection, name))
+        location = self._place.location
+        # Out of turn: nobody who holds the turn keeps an expired role alive.
+        role_id = self._server.change(
+            lambda connection: _disabled(connection, name, location), in_turn=False
+        )
         if role_id is None:
             return Ended()
         with self._server.session() as connection:
@@ -143,7 +147,6 @@ class PostgresqlTarget:
                 role=name,
                 role_id=role_id,
                 owner=self._place.owner,
-                location=self._place.location,
                 operations=operations,
             ).leave()
 
@@ -163,13 +166,19 @@ class PostgresqlTarget:
             time.sleep(_LOOK_SECONDS)  # the server tells nobody when a session has gone
 
 
-def _disabled(connection: Database, name: str) -> int | None:
-    """Nobody logs in as it from now on; its OID, None where there is no such role."""
+def _disabled(connection: Database, name: str, location: str) -> int | None:
+    """Nobody logs in as it from now on; its OID, None where there is no such role.
+
+    Raises:
+        TargetError: it is not a role of this issuer, and is left alone.
+    """
     row: Any = connection.execute(
         "SELECT oid::int8, rolcanlogin FROM pg_roles WHERE rolname = %s", (name,)
     ).fetchone()
     if row is None:
         return None
+    if notes.read(connection, row[0]).location != location:
+        raise TargetError("the role is another database's issuer's")
     if row[1]:
         form = sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL")
         connection.execute(form.format(sql.Identifier(name)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,12 +34,21 @@ def service() -> Iterator[IssuingService]:
         yield started
 
 
-@pytest.fixture
-def desk(service: IssuingService, tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path, service) as made:
+@pytest.fixture(scope="module")
+def shared(service: IssuingService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("issuer"), service) as made:
         yield made
-    service.fault.clear()
-    service.redeem_extra.clear()
+
+
+@pytest.fixture
+def desk(shared: Bench) -> Iterator[Bench]:
+    shared.target.there.clear()
+    shared.target.steps.clear()
+    shared.service.reports.clear()
+    shared.service.assertions.clear()
+    yield shared
+    shared.service.fault.clear()
+    shared.service.redeem_extra.clear()
 
 
 def refused(desk: Bench, presented: Presented, error: type[Refused], *, made: bool = False) -> None:
@@ -132,14 +140,9 @@ def test_unknown_keys_ask_the_service_for_its_keys_once(desk: Bench) -> None:
 
 @pytest.mark.parametrize("typ", ["at+jwt", "jwt", "application/scoped-token-request+jwt"])
 def test_token_of_another_kind_gets_nothing(desk: Bench, typ: str) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    signer = Es256Signer(key, typ=typ)
-    own, desk.service.signer = desk.service.signer, Es256Signer(key, typ=GRANT_TYPE)
-    try:
-        refused(desk, desk.presented(signer.sign(claims_of(desk.prover))), RequestRefused)
-        assert desk.issue()
-    finally:
-        desk.service.signer = own
+    signer = Es256Signer(desk.service.key, typ=typ)
+    refused(desk, desk.presented(signer.sign(claims_of(desk.prover))), RequestRefused)
+    assert desk.issue()
 
 
 def test_replayed_request_gets_nothing_more(desk: Bench) -> None:
