@@ -25,6 +25,7 @@ from counterfoil_issuers.state import Row, State, StateError
 WORKERS: Final = 4
 FIRST_RETRY_SECONDS: Final = 0.25
 MAX_RETRY_SECONDS: Final = 30.0
+NAMELESS_RETRY_SECONDS: Final = 5.0
 LONGEST_SLEEP_SECONDS: Final = 2.0  # the wall clock may be set; deadlines are by it
 _FORGET_EVERY_SECONDS: Final = 3_600.0
 _log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Ender:
     _stopping: bool = False
     _working: set[str] = field(default_factory=set)
     _forgot_at: float = 0.0
+    _nameless: dict[str, float] = field(default_factory=dict)  # name → when to try again
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -63,11 +65,19 @@ class Ender:
         self.state.end_all([(row.job.jti, "swept") for row in left], at=now)
         self.wake()
         for name in sorted(set(self.target.names()) - self.state.open_names()):
+            self._end_nameless(name, now)
+
+    def _end_nameless(self, name: str, now: float) -> None:
+        about: dict[str, Any] = {"credential": name}
+        try:
             done = self.target.end_name(name)
-            _log.warning(
-                "a credential without a row is ended",
-                extra={"credential": name, "findings": _findings(done.findings)},
-            )
+        except TargetError as error:
+            _log.error("without a row, and not ended, tried again: %s", error, extra=about)
+            self._nameless[name] = now + NAMELESS_RETRY_SECONDS
+            return
+        self._nameless.pop(name, None)
+        about["findings"] = _findings(done.findings)
+        _log.warning("a credential without a row is ended", extra=about)
 
     def end_all(self) -> None:
         """Have everything that lives ended now: nobody will be there to do it later."""
@@ -105,6 +115,8 @@ class Ender:
         for row in self.state.unreported(now):
             if self._claim(row):
                 workers.submit(self._freely, self._report, row)
+        for name in [name for name, at in self._nameless.items() if at <= now]:
+            self._end_nameless(name, now)
         if now - self._forgot_at > _FORGET_EVERY_SECONDS:
             self._forgot_at = now
             self.state.forget(now)

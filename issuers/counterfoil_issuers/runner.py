@@ -27,6 +27,7 @@ from counterfoil.identity.dpop import ProofVerifier
 from counterfoil.identity.jwks import KeyFile
 from counterfoil.resources import packaged
 from counterfoil.schemas_registry import SchemaRegistry
+from counterfoil.system import SystemClock
 from counterfoil_issuers.contract import Target, TargetError
 from counterfoil_issuers.ending import Ender
 from counterfoil_issuers.fetched_keys import FetchedKeys
@@ -44,6 +45,7 @@ from counterfoil_issuers.state import State
 LAST_ENDS_SECONDS: Final = 20.0  # how long a stop waits for ends and their reports
 _POLL_SECONDS: Final = 0.05
 _PROOF_SECONDS: Final = 5.0
+_CLOCK: Final = SystemClock()
 _log = logging.getLogger(__name__)
 
 
@@ -82,7 +84,7 @@ class _Running:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
         try:
-            service = ServiceClient(self._settings.service, loop, clock=time.time)  # noqa: TID251 -- the issuer's one clock
+            service = ServiceClient(self._settings.service, loop, clock=_CLOCK.now)
         except UnsafeUrl as error:
             raise ConfigError(f"it is not called: {error}.", pointer="service.url") from error
         await service.open()
@@ -92,19 +94,18 @@ class _Running:
             await service.close()
 
     async def _serve(self, service: ServiceClient, stop: asyncio.Event) -> None:
-        clock = time.time  # noqa: TID251 -- the issuer's one clock
         ender = Ender(
             target=self._target,
             service=service,
             state=self._state,
             in_flight=self._in_flight,
-            clock=clock,
+            clock=_CLOCK.now,
         )
         follower = Follower(
             service=service,
             state=self._state,
-            clock=clock,
-            monotonic=time.monotonic,
+            clock=_CLOCK.now,
+            monotonic=_CLOCK.monotonic,
             wake=ender.wake,
         )
         await asyncio.to_thread(ender.sweep)
@@ -127,7 +128,7 @@ class _Running:
             holders=_holders(settings, self._state),
             accepted=_accepted(settings, self._target, service),
             in_flight=self._in_flight,
-            clock=time.time,  # noqa: TID251 -- the issuer's one clock
+            clock=_CLOCK.now,
             wake=ender.wake,
         )
 
@@ -147,8 +148,8 @@ class _Running:
 
     def _end_all(self, ender: Ender) -> None:
         ender.end_all()
-        until = time.monotonic() + LAST_ENDS_SECONDS
-        while ender.alive() and time.monotonic() < until:
+        until = _CLOCK.monotonic() + LAST_ENDS_SECONDS
+        while ender.alive() and _CLOCK.monotonic() < until:
             time.sleep(_POLL_SECONDS)  # a stop is rare; nothing else happens meanwhile
         if ender.alive():
             _log.error("credentials are left; the next start ends them")
@@ -173,7 +174,7 @@ def _accepted(settings: IssuerSettings, target: Target, service: ServiceClient) 
 def _holders(settings: IssuerSettings, state: State) -> Holders:
     proofs = ProofVerifier(
         spent=state,
-        monotonic=time.monotonic,
+        monotonic=_CLOCK.monotonic,
         leeway_seconds=LEEWAY_SECONDS,
         timeout_seconds=_PROOF_SECONDS,
     )

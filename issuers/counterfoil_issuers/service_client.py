@@ -11,6 +11,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Self
@@ -197,7 +198,7 @@ class ServiceClient:
         except TimeoutError as error:
             task.cancel()
             raise NoAnswer(f"no complete answer in {seconds:.0f} s") from error
-        except asyncio.CancelledError as error:
+        except CancelledError as error:
             raise NoAnswer("the issuer is stopping") from error
 
     async def _exchange(

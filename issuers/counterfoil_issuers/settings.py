@@ -104,7 +104,7 @@ def _built(kind: str, settings: Settings, folder: Path) -> IssuerSettings:
         development=development,
         tls=tls,
         service=_whereabouts(issuer["name"], service, folder),
-        service_issuer=service["issuer"],
+        service_issuer=service.get("issuer", service["url"]),
         jwks_file=folder / service["jwks_file"] if "jwks_file" in service else None,
         jwks_uri=service.get("jwks_uri") or service["url"].rstrip("/") + _JWKS,
         target={name: _beside(name, value, folder) for name, value in settings["target"].items()},
@@ -155,7 +155,7 @@ def _whereabouts(name: str, service: Settings, folder: Path) -> Whereabouts:
     return Whereabouts(
         url=service["url"],
         issuer=name,
-        audience=service["audience"] if "audience" in service else service["issuer"],
+        audience=service.get("audience") or service.get("issuer", service["url"]),
         signer=signer,
         tls=tls_context(
             _file(service, "ca_file", folder), _file(service, "certificate_file", folder)

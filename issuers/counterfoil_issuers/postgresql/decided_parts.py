@@ -83,7 +83,7 @@ def _by(kind: str, name: str, says: str, change: JsonObject) -> bool:
 
 
 def _rights(operation: JsonObject) -> set[str]:
-    details = operation.get("details", operation)
+    details = operation.get("details", {})
     if not isinstance(details, dict):
         return set()
     return {

@@ -121,9 +121,9 @@ def moved(path: tuple[str, ...], operations: Sequence[JsonObject]) -> tuple[str,
 
 
 def changes(operation: JsonObject) -> Sequence[JsonObject]:
-    """The changes of an `alter`, wherever the answer has them: beside or in `details`."""
+    """The changes of an `alter`."""
     details = cast("JsonObject", operation.get("details", {}))
-    return cast("Sequence[JsonObject]", details.get("changes", operation.get("changes", ())))
+    return cast("Sequence[JsonObject]", details.get("changes", ()))
 
 
 def about(path: tuple[str, ...], operations: Sequence[JsonObject]) -> list[JsonObject]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, Final, cast
 
 from psycopg import sql
 
 from counterfoil.core.model import JsonObject
 from counterfoil.core.renderings import NotRenderable, render_all
+from counterfoil.ports import Clock
+from counterfoil.system import SystemClock
 from counterfoil_issuers.contract import CREDENTIAL_NAME, Ended, Job, Made, TargetError
 from counterfoil_issuers.postgresql import notes
 from counterfoil_issuers.postgresql.leaving import Leaving
@@ -38,9 +40,9 @@ class PostgresqlTarget:
         server: Server,
         place: Place,
         *,
-        clock: Callable[[], float] = time.time,  # noqa: TID251 -- an issuer's own clock
+        clock: Clock | None = None,
     ) -> None:
-        self._server, self._place, self._clock = server, place, clock
+        self._server, self._place, self._clock = server, place, clock or SystemClock()
 
     def check(self, job: Job) -> None:
         """See that it is about this database, and can be granted exactly.
@@ -63,7 +65,7 @@ class PostgresqlTarget:
             raise TargetError(f"it cannot be granted exactly: {error}") from error
 
         def work(connection: Database) -> None:
-            remaining = int(job.deadline - self._clock())
+            remaining = int(job.deadline - self._clock.now())
             if remaining <= 0:
                 raise TargetError("the deadline has passed")
             verifier = connection.pgconn.encrypt_password(

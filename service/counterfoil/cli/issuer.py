@@ -33,7 +33,6 @@ issuer.toml:
   state = "orders-issuer.db"            # keep it: a restart ends what it names
   [service]
   url = "https://counterfoil.example.com"
-  issuer = "https://counterfoil.example.com"
   key_file = "issuer.pem"               # P-256; its public half goes into [[issuer]] jwks_file
   [target]
   location = "postgresql://db.internal:5432/orders"   # as in [[resource]]

@@ -21,7 +21,7 @@ from counterfoil.core.times import seconds_of
 DECIDED, OUTCOME = "decided", "outcome"
 REDEEMED, ISSUED, ENDED = "grant_redeemed", "issued", "credential_ended"
 _STEPS: Final = frozenset({REDEEMED, ISSUED, ENDED, OUTCOME})
-_SHOWN: Final = ("family", "verb", "object", "columns")
+_SHOWN: Final = ("family", "verb", "object", "columns", "details")
 
 
 class RecordedEvent(Protocol):
