@@ -178,3 +178,10 @@ def _scram(admin: pg8000.native.Connection) -> None:
 
 def codes(findings: Sequence[Any]) -> set[str]:
     return {one.code for one in findings}
+
+
+def issued(db: Orders, text: str) -> tuple[Job, Made, str]:
+    """A job, the credential that was made for it, and what it would run."""
+    job, run = db.job(text)
+    db.target.check(job)
+    return job, db.target.make(job), run

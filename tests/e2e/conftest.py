@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from counterfoil_issuers.kubernetes.target import KubernetesTarget
+from issued_roles import Orders, orders
 from issuing_kubernetes import install, target
 from servers import keycloak as keycloak_server
 from servers import kubernetes as kubernetes_server
+from servers import postgresql
 from servers.compose import Stack
 from servers.keycloak import Keycloak
 from servers.kubernetes import Cluster
@@ -108,3 +110,27 @@ def issuer(cluster: Cluster) -> Iterator[KubernetesTarget]:
     yield found
     for name in found.names():
         found.end_name(name)
+
+
+SERVERS = {"18": postgresql.running, "15": postgresql.debian}
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def each_postgresql(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Orders]:
+    """A database as docs/issuers/postgresql.md wants it, on the newest and on Debian's server."""
+    with orders(tmp_path_factory.mktemp("issuer"), SERVERS[request.param]) as made:
+        assert made.run("SHOW server_version")[0][0].startswith(request.param)
+        yield made
+
+
+@pytest.fixture
+def db(each_postgresql: Orders) -> Iterator[Orders]:
+    """That database, in which no test may leave a role."""
+    yield each_postgresql
+    each_postgresql.execute("DROP TABLE IF EXISTS public.invoices, public.kept CASCADE")
+    left = each_postgresql.names()
+    for name in left:
+        each_postgresql.target.end_name(name)
+    assert left == []

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from counterfoil_issuers.contract import Ended, Job, Made
-from issued_roles import Orders, codes, orders
+from counterfoil_issuers.contract import Ended
+from issued_roles import Orders, codes, issued, orders
 
 CREATE = "CREATE TABLE public.invoices (id serial PRIMARY KEY, total int DEFAULT 0)"
 
@@ -30,12 +30,6 @@ def db(shared: Orders) -> Iterator[Orders]:
     for name in left:
         shared.target.end_name(name)
     assert left == []
-
-
-def issued(db: Orders, text: str) -> tuple[Job, Made, str]:
-    job, run = db.job(text)
-    db.target.check(job)
-    return job, db.target.make(job), run
 
 
 def test_role_does_its_job_and_none_of_its_neighbours(db: Orders) -> None:
