@@ -155,7 +155,7 @@ def _whereabouts(name: str, service: Settings, folder: Path) -> Whereabouts:
     return Whereabouts(
         url=service["url"],
         issuer=name,
-        audience=service.get("audience") or service.get("issuer", service["url"]),
+        audience=str(service.get("audience") or service.get("issuer") or service["url"]),
         signer=signer,
         tls=tls_context(
             _file(service, "ca_file", folder), _file(service, "certificate_file", folder)
