@@ -9,7 +9,7 @@ from typing import Any
 from counterfoil.core.case import Case
 from counterfoil.core.catalog import Located
 from counterfoil.core.credential import jti_of
-from counterfoil.core.grant import GrantTerms, issue_grant
+from counterfoil.core.grant import ApprovedUntil, GrantTerms, issue_grant
 from counterfoil.core.model import (
     Actor,
     AuthorizationRequest,
@@ -67,7 +67,13 @@ def caller(**changes: Any) -> Caller:
     return replace(base, **changes)
 
 
-def granted(by: Caller, *, audience: str = "pg", at: float | None = None) -> tuple[Event, Grant]:
+def granted(
+    by: Caller,
+    *,
+    audience: str = "pg",
+    at: float | None = None,
+    approved: ApprovedUntil | None = None,
+) -> tuple[Event, Grant]:
     """An allow of one CREATE TABLE, as the main path records it."""
     now = CLOCK.now() if at is None else at
     resource = Resource(
@@ -117,6 +123,7 @@ def granted(by: Caller, *, audience: str = "pg", at: float | None = None) -> tup
         request_id=new_id("str"),
         jti=jti_of(decision_id),
         now=now,
+        approved=approved,
     )
     assert grant is not None, decision.reasons
     return decided_event(case, by, decision, grant, event_id=new_id("evt"), time=now), grant

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -116,6 +115,7 @@ class Desk:
         *,
         shifted: float = 0.0,
         client: LedgerClient | None = None,
+        ledger: Any = None,
         timeout: float = 20.0,
         assertion: str | None = None,
         jti: str | None = None,
@@ -124,7 +124,7 @@ class Desk:
         """Redeem as `by`; `body` replaces members. Raises what the flow raises."""
         client = client or self.client
         flow = RedeemFlow(
-            **self.parts(client, shifted),
+            **{**self.parts(client, shifted), "ledger": ledger or client},
             ids=RandomIds(),
             read=reader().read_redeem,
             states=client.states,
@@ -169,23 +169,27 @@ class Desk:
         SCHEMAS.validator("credential_recorded")(answer)
         return answer
 
-    def events(
+    def feed(self, *, shifted: float = 0.0, **changes: Any) -> GrantFeedFlow:
+        """The flow of a worker that has just started; `changes` replace parts."""
+        client = self.ledger.client()
+        parts = {
+            **self.parts(client, shifted),
+            "states": client.states,
+            "open_states": client.states,
+            "revocations": client.revocations,
+        }
+        return GrantFeedFlow(**{**parts, **changes})
+
+    def ask_feed(
         self,
+        flow: GrantFeedFlow,
         by: str = "pg",
         *,
         after: str | None = None,
         wait: int = 0,
         shifted: float = 0.0,
-        client: LedgerClient | None = None,
     ) -> Any:
-        """What has happened to the grants of `by`, as a worker that has just started knows it."""
-        client = client or self.ledger.client()
-        flow = GrantFeedFlow(
-            **self.parts(client, shifted),
-            states=client.states,
-            open_states=client.states,
-            revocations=client.revocations,
-        )
+        """Ask that worker what has happened to the grants of `by`."""
         answer = flow.run(
             unverified_after=after,
             wait_seconds=wait,
@@ -194,6 +198,10 @@ class Desk:
         )
         SCHEMAS.validator("grant_events")(answer)
         return answer
+
+    def events(self, by: str = "pg", *, shifted: float = 0.0, **more: Any) -> Any:
+        """Ask a worker that has just started."""
+        return self.ask_feed(self.feed(shifted=shifted), by, shifted=shifted, **more)
 
     def granted(self, of: Caller | None = None, **more: Any) -> Grant:
         """A recorded allow."""
@@ -241,8 +249,3 @@ def refusal(wanted: type[CounterfoilError], attempt: Any, *args: Any, **more: An
         attempt(*args, **more)
     assert type(refused.value) is wanted, refused.value
     return refused.value.code
-
-
-def plain_events(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(event, jti) of an answer."""
-    return [(item["event"], item["jti"]) for item in answer["events"]]

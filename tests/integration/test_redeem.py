@@ -7,26 +7,36 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from approval_events import PENDING
+from counterfoil.core.approval import Asker
 from counterfoil.core.credential import credential_name
-from counterfoil.core.model import Grant
+from counterfoil.core.grant import ApprovedUntil
+from counterfoil.core.model import Actor, Grant, Subject
 from counterfoil.core.revocation import By
+from counterfoil.core.times import rfc3339
 from counterfoil.errors import (
     AlreadyRedeemed,
     CounterfoilError,
     CredentialMismatch,
     GrantDigestMismatch,
+    GrantErased,
     GrantExpired,
     GrantOver,
+    LedgerUnavailable,
     NotFound,
     RedeemRevoked,
 )
+from counterfoil.flows.approval_events import requested
 from counterfoil.flows.grant_steps import grant_of
+from erasing import erase
 from granting import ALICE, OPERATION, SESSION, caller
-from ledgers import CLOCK, new_id, running_ledger
+from ledgers import CLOCK, new_id, running_ledger, soon
+from main_path import WatchedLedger
 from redeeming import Desk, refusal
 
 
@@ -119,8 +129,8 @@ REVOCATIONS: dict[str, Callable[[Desk, Any], None]] = {
 def test_what_was_revoked_between_allow_and_redeem_is_refused(desk: Desk, ended: str) -> None:
     name = new_id("p")
     by = caller(
-        subject=type(ALICE)(issuer=ALICE.issuer, sub=name),
-        actor=type(caller().actor)(issuer="https://idp.example.test", sub=name),  # type: ignore[misc]
+        subject=Subject(issuer=ALICE.issuer, sub=name),
+        actor=Actor(issuer=ALICE.issuer, sub=name),
         session=name,
     )
     grant, other = desk.granted(by), desk.granted()
@@ -133,7 +143,7 @@ def test_what_was_revoked_between_allow_and_redeem_is_refused(desk: Desk, ended:
 
 def test_a_grant_of_a_newer_login_outlives_an_older_revocation(desk: Desk) -> None:
     name = new_id("p")
-    by = caller(subject=type(ALICE)(issuer=ALICE.issuer, sub=name), issued_at=CLOCK.now())
+    by = caller(subject=Subject(issuer=ALICE.issuer, sub=name), issued_at=CLOCK.now())
     grant = desk.granted(by)
     desk.revoke(By.SUBJECT, ALICE.issuer, name, before=CLOCK.now() - 60)
     desk.redeem(grant)
@@ -150,3 +160,57 @@ def _standing(desk: Desk, grant: Grant) -> Any:
     assert found is not None
     assert found.job is not None
     return found.job.standing
+
+
+def test_what_is_revoked_while_it_is_recorded_is_refused_and_used_up(desk: Desk) -> None:
+    """The look before the record has seen nothing; the one after it must."""
+    by = caller()
+    grant = desk.granted(by)
+    watched = WatchedLedger(desk.client)
+    watched.before_append = lambda _events: desk.revoke(By.RUN, str(by.run_id))
+    assert refusal(RedeemRevoked, desk.redeem, grant, ledger=watched) == "grant.revoked"
+    assert desk.kinds(grant) == ["decided", "grant_redeemed"]
+
+
+def test_a_redeem_that_was_not_recorded_says_nothing(desk: Desk) -> None:
+    grant = desk.granted()
+    refusal(LedgerUnavailable, desk.redeem, grant, timeout=0.0)
+    (kind, *later) = desk.kinds(grant)
+    assert kind == "decided"
+    if later:  # recorded all the same: then nobody else redeems it
+        refusal(AlreadyRedeemed, desk.redeem, grant)
+    else:
+        desk.redeem(grant)
+
+
+def test_a_grant_of_an_erased_person_is_not_redeemed(desk: Desk) -> None:
+    name = new_id("p")
+    by = caller(subject=Subject(issuer=ALICE.issuer, sub=name))
+    grant, late = desk.granted(by), desk.granted(by)
+    desk.redeem(late)
+    assert erase(desk.client, (ALICE.issuer, name))
+    assert refusal(GrantErased, desk.redeem, grant) == "grant.erased"
+    refusal(NotFound, desk.redeem, grant, by="kube")
+    # What was made before can still be reported, its words kept by nobody; and must end.
+    desk.report(late, public={"role": "alice"})
+    assert desk.client.trail("default", str(late.claims["txn"]))[-1].payload == {}
+    told = [(e["event"], e["jti"]) for e in desk.events()["events"]]
+    assert ("revoked", late.jti) in told
+    desk.report(late, status="ended", cause="revoked", handed_over=["table public.invoices"])
+    assert late.jti not in str(desk.events())
+
+
+def test_a_grant_ends_with_the_approval_that_it_rests_on(desk: Desk) -> None:
+    """The token is newer than the revocation; the approval is not."""
+    by = caller(subject=Subject(issuer=ALICE.issuer, sub=new_id("p")))
+    approval = replace(
+        PENDING, id=new_id("apr"), decision_id=new_id("dec"), asker=Asker.of(by),
+        opened_at=rfc3339(CLOCK.now() - 60), expires_at=int(CLOCK.now()) + 600,
+    )  # fmt: skip
+    asked = requested(approval, event_id=new_id("evt"), now=CLOCK.now() - 60)
+    desk.client.append([asked], deadline=soon())
+    approved = ApprovedUntil(approval.id, float(approval.expires_at))
+    grant, plain = desk.granted(by, approved=approved), desk.granted(by)
+    desk.revoke(By.SUBJECT, ALICE.issuer, by.subject.sub, before=CLOCK.now() - 30)
+    refusal(RedeemRevoked, desk.redeem, grant)
+    desk.redeem(plain)  # control: the same token's, that needed no approval

@@ -23,6 +23,7 @@ from counterfoil.cli.observed import Observed, parse_since
 from counterfoil.cli.operator import note_reading
 from counterfoil.cli.text import compact, items, members, opened, shown
 from counterfoil.config import find_config, load_config
+from counterfoil.core.grant_record import ENDED, ISSUED, REDEEMED
 from counterfoil.core.model import JsonValue
 from counterfoil.core.response import receipt_json
 from counterfoil.detectors import SecretMasker
@@ -30,6 +31,7 @@ from counterfoil.ports import StoredEvent
 from counterfoil.ports_masking import Masked
 
 Line = tuple[str, str]
+_OF_ISSUERS = frozenset({REDEEMED, ISSUED, ENDED})
 _LABEL_CHARACTERS = 12
 _GONE = {
     "erased": "what was said here went with its person (counterfoil erase)",
@@ -169,7 +171,8 @@ def _json(event: StoredEvent) -> JsonValue:
 
 
 def _title(event: StoredEvent) -> str:
-    effect = event.plain.get("effect") or event.plain.get("status") or event.plain.get("code")
+    plain = {} if event.kind in _OF_ISSUERS else event.plain
+    effect = plain.get("effect") or plain.get("status") or plain.get("code")
     mode = " (observed, not enforced)" if event.plain.get("enforcement") == "observe" else ""
     return f"{event.time}  {event.kind}" + (f": {shown(str(effect))}{mode}" if effect else "")
 
@@ -189,6 +192,7 @@ def _story(event: StoredEvent, *, prompt: str) -> Iterator[Line]:
     yield from _why(decision)
     yield from _granted(event, said, decision)
     yield from _approval(event, said)
+    yield from _credential(event, said)
     for name, value in said.items():  # what this release has no better words for
         yield name, value if isinstance(value, str) else compact(value)
     if event.plain.get("policy"):
@@ -246,6 +250,23 @@ def _granted(
     if grant:
         yield "grant", f"{grant.get('jti')}, redeemable until {grant.get('expires')}"
         said.pop("grant", None)
+
+
+def _credential(event: StoredEvent, said: dict[str, JsonValue]) -> Iterator[Line]:
+    """What an issuer made of the grant, and what became of it."""
+    plain = event.plain
+    if event.kind not in _OF_ISSUERS:
+        return
+    yield "credential", f"{plain['credential']} of {plain.get('issuer')}, for {plain.get('jti')}"
+    if event.kind == "issued" and plain.get("expires"):
+        yield "ends itself", str(plain["expires"])
+    if plain.get("cause"):
+        yield "ended by", str(plain["cause"])
+    end = members(said.pop("end", None))
+    for item in items(end.get("handed_over")):
+        yield "left", str(item)
+    for item in map(members, items(end.get("findings"))):
+        yield "found", f"{item.get('code')}: {item.get('object')}"
 
 
 def _approval(event: StoredEvent, said: dict[str, JsonValue]) -> Iterator[Line]:

@@ -24,7 +24,7 @@ from typing import Final
 from counterfoil.core.entry import leaf_word
 from counterfoil.core.grant_record import OUTCOME
 from counterfoil.core.issuing import Cursor, Issuer, read_cursor
-from counterfoil.core.model import JsonObject, JsonValue
+from counterfoil.core.model import JsonObject
 from counterfoil.core.revocation import Standing
 from counterfoil.core.times import rfc3339
 from counterfoil.errors import LedgerCorrupt
@@ -45,7 +45,7 @@ _MAX_REMEMBERED: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
     """One event, before it has a cursor. `part` and `place` are the cursor's; None: not yet."""
 
     event: str
@@ -115,11 +115,11 @@ class GrantFeedFlow:
             tick = min(deadline, self.clock.monotonic() + TICK_SECONDS)
             if not self.open_states.wait_for_commit(version, deadline=tick):
                 break
-        events, following = _placed(told, cursor)
+        events, following = placed(told, cursor)
         following = replace(following, deadline=_known_until(following, now))
         return {"events": events, "next": str(following)}
 
-    def _told(self, issuer: Issuer, cursor: Cursor, *, now: float) -> Iterator[_Told]:
+    def _told(self, issuer: Issuer, cursor: Cursor, *, now: float) -> Iterator[Told]:
         kind = kind_of(leaf_word(issuer.name))
         since = now - LOOK_BACK_SECONDS
         self.remembered.bound()
@@ -133,7 +133,7 @@ class GrantFeedFlow:
                 if item.place is None or item.place > getattr(cursor, item.part):
                     yield item
 
-    def _outcome(self, issuer: Issuer, row: StoredState) -> Iterator[_Told]:
+    def _outcome(self, issuer: Issuer, row: StoredState) -> Iterator[Told]:
         if row.state != OVER:
             return
         name = (issuer.tenant, row.key)
@@ -143,17 +143,17 @@ class GrantFeedFlow:
                     self.remembered.outcomes[name] = (event.index + 1, event.time)
         with suppress(KeyError):  # it waits for its number, and is told when it has it
             place, time = self.remembered.outcomes[name]
-            yield _Told("outcome", time, row.key, row.decision_id, "outcomes", place)
+            yield Told("outcome", time, row.key, row.decision_id, "outcomes", place)
 
-    def _revoked(self, issuer: Issuer, row: StoredState, *, now: float) -> Iterator[_Told]:
+    def _revoked(self, issuer: Issuer, row: StoredState, *, now: float) -> Iterator[Told]:
         standing = self._standing(issuer, row)
         if standing is None:  # its person was erased: nobody knows what would end it
-            yield _Told("revoked", rfc3339(now), row.key, row.decision_id, "revocations", None)
+            yield Told("revoked", rfc3339(now), row.key, row.decision_id, "revocations", None)
             return
         ended = self.revocations.ended_by(standing)
         if ended is not None:
             place = ended.number
-            yield _Told("revoked", ended.time, row.key, row.decision_id, "revocations", place)
+            yield Told("revoked", ended.time, row.key, row.decision_id, "revocations", place)
 
     def _standing(self, issuer: Issuer, row: StoredState) -> Standing | None:
         name = (issuer.tenant, row.key)
@@ -171,20 +171,20 @@ def _known_until(cursor: Cursor, now: float) -> int:
     return max(cursor.deadline, math.floor(now - SKEW_SECONDS))
 
 
-def _expired(row: StoredState, until: int) -> Iterator[_Told]:
+def _expired(row: StoredState, until: int) -> Iterator[Told]:
     at = math.ceil(row.expires_at)
     if at <= until:
         time = rfc3339(row.expires_at)
-        yield _Told("expired", time, row.key, row.decision_id, "deadline", at)
+        yield Told("expired", time, row.key, row.decision_id, "deadline", at)
 
 
-def _placed(told: Sequence[_Told], cursor: Cursor) -> tuple[list[JsonValue], Cursor]:
+def placed(told: Sequence[Told], cursor: Cursor) -> tuple[list[dict[str, str]], Cursor]:
     """The events in order, each with the cursor of somebody who has taken it, and all before.
 
     Several events may share a place; the cursor passes it with the last of them.
     """
     ordered = sorted(told, key=lambda item: (item.place is None, item.part, item.place, item.jti))
-    events: list[JsonValue] = []
+    events: list[dict[str, str]] = []
     for item, following in zip_longest(ordered, ordered[1:]):
         last = following is None or (following.part, following.place) != (item.part, item.place)
         if item.place is not None and last:

@@ -63,7 +63,7 @@ def issuers_blueprint(
 
     def redeem(environ: Environ, jti: str) -> Reply:
         body = json_body(environ, max_bytes=max_body_bytes)
-        assertion, certificate = _credential(environ)
+        assertion, certificate = credential_of(environ)
         value = redeeming.run(
             jti=known_id("jti", jti),
             body=body,
@@ -74,7 +74,7 @@ def issuers_blueprint(
 
     def issued(environ: Environ, decision_id: str) -> Reply:
         body = json_body(environ, max_bytes=max_body_bytes)
-        assertion, certificate = _credential(environ)
+        assertion, certificate = credential_of(environ)
         value = reporting.run(
             decision_id=known_id("dec", decision_id),
             body=body,
@@ -85,7 +85,7 @@ def issuers_blueprint(
 
     def events(environ: Environ) -> Reply:
         after, wait_seconds = _query(environ)
-        assertion, certificate = _credential(environ)
+        assertion, certificate = credential_of(environ)
         value = feed.run(
             unverified_after=after,
             wait_seconds=wait_seconds,
@@ -100,7 +100,7 @@ def issuers_blueprint(
     return blueprint
 
 
-def _credential(environ: Environ) -> tuple[str | None, bytes | None]:
+def credential_of(environ: Environ) -> tuple[str | None, bytes | None]:
     """The assertion of the header, and the certificate that the proxy tells of; unverified.
 
     Raises:
