@@ -169,16 +169,21 @@ class Desk:
         SCHEMAS.validator("credential_recorded")(answer)
         return answer
 
-    def feed(self, *, shifted: float = 0.0, **changes: Any) -> GrantFeedFlow:
+    def feed(
+        self, *, shifted: float = 0.0, client: LedgerClient | None = None, **changes: Any
+    ) -> GrantFeedFlow:
         """The flow of a worker that has just started; `changes` replace parts."""
-        client = self.ledger.client()
+        client = client or self.ledger.client()
         parts = {
             **self.parts(client, shifted),
             "states": client.states,
             "open_states": client.states,
             "revocations": client.revocations,
+            "look_for_erasures": client.erasures.look,
         }
-        return GrantFeedFlow(**{**parts, **changes})
+        flow = GrantFeedFlow(**{**parts, **changes})
+        client.erasures.listeners.append(flow.remembered.forget)
+        return flow
 
     def ask_feed(
         self,
@@ -200,8 +205,13 @@ class Desk:
         return answer
 
     def events(self, by: str = "pg", *, shifted: float = 0.0, **more: Any) -> Any:
-        """Ask a worker that has just started."""
-        return self.ask_feed(self.feed(shifted=shifted), by, shifted=shifted, **more)
+        """Ask a worker that has just started, and ends with that."""
+        client = self.ledger.client()
+        try:
+            flow = self.feed(shifted=shifted, client=client)
+            return self.ask_feed(flow, by, shifted=shifted, **more)
+        finally:
+            client.close()
 
     def granted(self, of: Caller | None = None, **more: Any) -> Grant:
         """A recorded allow."""
@@ -212,7 +222,7 @@ class Desk:
     def finish(self, grant: Grant, tenant: str = "default") -> None:
         """The agent's outcome, as `flows/outcome.py` records it."""
         decision = str(grant.claims["txn"])
-        step = outcome_step(grant_of(self.client, tenant, decision))
+        step = outcome_step(grant_of(self.client, tenant, decision), now=CLOCK.now())
         told = event(kind="outcome", decision_id=decision, plain={"status": "ok"}, change=step)
         self.client.append([told], deadline=soon())
 

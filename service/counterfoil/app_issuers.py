@@ -82,6 +82,7 @@ def issuer_endpoints(config: Config, parts: Parts) -> Blueprint:
         states=parts.ledger.states,
         open_states=parts.ledger.states,
         revocations=parts.ledger.revocations,
+        look_for_erasures=parts.ledger.erasures.look,
     )
     parts.ledger.erasures.listeners.append(feed.remembered.forget)
     return issuers_blueprint(

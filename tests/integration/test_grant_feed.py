@@ -11,6 +11,7 @@ import pytest
 from counterfoil.core.model import Grant, Subject
 from counterfoil.core.revocation import By
 from counterfoil.errors import SchemaViolation
+from counterfoil.flows import grant_feed
 from granting import ALICE, caller
 from ledgers import CLOCK, Ledger, new_id, running_ledger
 from main_path import WatchedLedger
@@ -127,6 +128,22 @@ def test_who_waits_hears_it_when_it_happens(desk: Desk) -> None:
     desk.finish(grant)
     waiter.join()
     assert of(told[0], grant) == [("outcome", grant.jti)]
+
+
+def test_an_answer_holds_so_many_and_the_next_one_the_rest(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grants = [redeemed(desk) for _ in range(3)]
+    cursor = settled(desk)["next"]
+    monkeypatch.setattr(grant_feed, "MAX_TOLD", 1)
+    for grant in grants:
+        desk.finish(grant)
+    desk.ledger.settle()
+    heard: list[tuple[str, str]] = []
+    for _ in grants:
+        answer = desk.events(after=cursor)
+        heard, cursor = heard + of(answer, *grants), answer["next"]
+    assert heard == [("outcome", grant.jti) for grant in grants]
 
 
 @pytest.mark.parametrize("cursor", ["", "1.2", "1.2.x", "1.2.3.4", "-1.0.0", "1" * 19 + ".0.0"])

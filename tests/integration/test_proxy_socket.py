@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import pytest
 
 from certificates import Authority, ClientCertificate
+from counterfoil.core.credential import credential_name
 from counterfoil.core.token_request import TokenType
 from exchange import EXCHANGE, FORM, claims_of
 from service import Service
@@ -97,6 +98,9 @@ jwks_file = "{idp.jwks_file}"
 [[identity.launcher]]
 id = "desk"
 certificate_file = "{folder}/desk.pem"
+[[issuer]]
+name = "pg"
+certificate_file = "{folder}/desk.pem"
 [[identity.agent]]
 name = "coder"
 launchers = ["desk"]
@@ -165,6 +169,27 @@ def test_a_proxy_that_adds_its_word_to_a_clients_is_refused(world: World) -> Non
     assert connection.getresponse().status == 401
     connection.close()
     assert world.asked(UnixConnection(world.door), {"Client-Cert": world.shown.header})[0] == 200
+
+
+def test_the_certificate_of_the_handshake_proves_an_issuer(world: World) -> None:
+    """Known, it is told that there is no such grant; a stranger is told nothing."""
+    path = f"/grants/jti_{'0' * 26}/redeem"
+    body = json.dumps({"action_digest": "A" * 43, "credential": credential_name("jti_x")})
+    forged = {"Client-Cert": world.shown.header}
+
+    def redeem(shown: ClientCertificate, **headers: str) -> int:
+        context = shown.context(world.folder, world.authority)
+        https = http.client.HTTPSConnection("127.0.0.1", world.port, context=context, timeout=20)
+        https.request("POST", path, body, {"Content-Type": "application/json", **headers})
+        try:
+            return https.getresponse().status
+        finally:
+            https.close()
+
+    assert redeem(world.shown) == 404
+    assert redeem(STRANGER) == redeem(STRANGER, **forged) == 401
+    direct = world.service.request("POST", path, body.encode(), headers=forged)
+    assert direct.body["code"] == "identity.missing_credential"
 
 
 def test_the_socket_is_this_accounts_and_one_groups(world: World) -> None:

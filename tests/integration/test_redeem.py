@@ -188,14 +188,17 @@ def test_a_grant_of_an_erased_person_is_not_redeemed(desk: Desk) -> None:
     by = caller(subject=Subject(issuer=ALICE.issuer, sub=name))
     grant, late = desk.granted(by), desk.granted(by)
     desk.redeem(late)
+    feed = desk.feed()
+    assert late.jti not in str(desk.ask_feed(feed))
     assert erase(desk.client, (ALICE.issuer, name))
     assert refusal(GrantErased, desk.redeem, grant) == "grant.erased"
     refusal(NotFound, desk.redeem, grant, by="kube")
     # What was made before can still be reported, its words kept by nobody; and must end.
     desk.report(late, public={"role": "alice"})
     assert desk.client.trail("default", str(late.claims["txn"]))[-1].payload == {}
-    told = [(e["event"], e["jti"]) for e in desk.events()["events"]]
-    assert ("revoked", late.jti) in told
+    for asked in (feed, desk.feed()):  # a worker that has known the person, and another one
+        told = [(e["event"], e["jti"]) for e in desk.ask_feed(asked)["events"]]
+        assert ("revoked", late.jti) in told
     desk.report(late, status="ended", cause="revoked", handed_over=["table public.invoices"])
     assert late.jti not in str(desk.events())
 

@@ -15,7 +15,7 @@ twice, and ends the same credential.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
@@ -40,7 +40,11 @@ LOOK_BACK_SECONDS: Final = 86_400
 SKEW_SECONDS: Final = 5
 """A deadline is told so long after it: another replica's clock may have redeemed until then."""
 
+MAX_TOLD: Final = 2_048
+"""Events in one answer, about 400 KB. What is left is told next time."""
+
 TICK_SECONDS: Final = 1.0
+_URGENT: Final = ("revocations", "outcomes", "deadline")
 _MAX_REMEMBERED: Final = 8_192
 
 
@@ -84,6 +88,7 @@ class GrantFeedFlow:
     states: States
     open_states: OpenStates
     revocations: LiveRevocations
+    look_for_erasures: Callable[[], None]
     remembered: Remembered = field(default_factory=Remembered)
 
     def run(
@@ -107,6 +112,7 @@ class GrantFeedFlow:
         deadline = self.clock.monotonic() + wait_seconds
         while True:
             version = self.open_states.version()
+            self.look_for_erasures()  # `remembered` is told of them
             now = self.clock.now()
             told = list(self._told(issuer, cursor, now=now))
             if any(item.place is not None for item in told) or self.clock.monotonic() >= deadline:
@@ -116,6 +122,9 @@ class GrantFeedFlow:
             if not self.open_states.wait_for_commit(version, deadline=tick):
                 break
         events, following = placed(told, cursor)
+        if len(events) > MAX_TOLD:
+            events = events[:MAX_TOLD]
+            return {"events": events, "next": events[-1]["cursor"]}
         following = replace(following, deadline=_known_until(following, now))
         return {"events": events, "next": str(following)}
 
@@ -183,7 +192,10 @@ def placed(told: Sequence[Told], cursor: Cursor) -> tuple[list[dict[str, str]], 
 
     Several events may share a place; the cursor passes it with the last of them.
     """
-    ordered = sorted(told, key=lambda item: (item.place is None, item.part, item.place, item.jti))
+    ordered = sorted(
+        told,
+        key=lambda item: (item.place is None, _URGENT.index(item.part), item.place, item.jti),
+    )
     events: list[dict[str, str]] = []
     for item, following in zip_longest(ordered, ordered[1:]):
         last = following is None or (following.part, following.place) != (item.part, item.place)

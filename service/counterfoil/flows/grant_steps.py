@@ -24,6 +24,7 @@ RIVALS = 8
 OVER = "outcome"
 """The state of a redeemed grant whose outcome was reported."""
 
+_SURELY_EXPIRED_SECONDS = 60  # whichever replica's clock a redeem would be held to
 _KEPT_SECONDS = 10 * 365 * 86_400  # once means once, as long as the record stands
 
 
@@ -119,9 +120,11 @@ def step(grant: GrantRecord, kind: str) -> Change:
     )
 
 
-def outcome_step(grant: GrantRecord | None) -> Change | None:
-    """The step of an outcome; None where the decision has no grant."""
-    return None if grant is None else step(grant, OUTCOME)
+def outcome_step(grant: GrantRecord | None, *, now: float) -> Change | None:
+    """The step of an outcome; None where no issuer was or will ever be concerned."""
+    if grant is None or (not grant.redeemed and now > grant.expires + _SURELY_EXPIRED_SECONDS):
+        return None
+    return step(grant, OUTCOME)
 
 
 def _body(report: CredentialReport) -> bytes:

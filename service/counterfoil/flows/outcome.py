@@ -79,7 +79,8 @@ class OutcomeFlow:
         decided = _decision_of(trail, caller)
         _expects_outcome(decided)  # 3
         event = _outcome_event(decision_id, caller, report, event_id=self.ids.new("evt"), now=now)
-        event = replace(event, change=outcome_step(fold(trail, caller.tenant, decision_id)))
+        grant = fold(trail, caller.tenant, decision_id)
+        event = replace(event, change=outcome_step(grant, now=now))
         deadline = self.clock.monotonic() + self.ledger_timeout_seconds
         try:
             (recorded,) = self.ledger.append([event], deadline=deadline)  # 4

@@ -110,7 +110,7 @@ def test_an_assertion_proves_its_issuer_once(issuers: IssuerAuthenticator, pg: I
         {"jti": "x"},
         {"nbf": int(NOW) + 120},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_no_other_assertion_proves_one(
     issuers: IssuerAuthenticator, pg: IssuerKey, claims: dict[str, Any]
