@@ -180,6 +180,7 @@ class Desk:
             "open_states": client.states,
             "revocations": client.revocations,
             "look_for_erasures": client.erasures.look,
+            "ledger_name": client.name,
         }
         flow = GrantFeedFlow(**{**parts, **changes})
         client.erasures.listeners.append(flow.remembered.forget)

@@ -83,6 +83,7 @@ def issuer_endpoints(config: Config, parts: Parts) -> Blueprint:
         open_states=parts.ledger.states,
         revocations=parts.ledger.revocations,
         look_for_erasures=parts.ledger.erasures.look,
+        ledger_name=parts.ledger.name,
     )
     parts.ledger.erasures.listeners.append(feed.remembered.forget)
     return issuers_blueprint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from counterfoil.core.times import seconds_of
 from counterfoil.errors import SchemaViolation
 
 ISSUED, ENDED = "issued", "ended"
-_CURSOR: Final = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})\.([0-9]{1,18})", re.ASCII)
+_CURSOR: Final = re.compile(r"([0-9a-f]{8})\.([0-9]{1,18})\.([0-9]{1,18})\.([0-9]{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,34 +50,47 @@ class CredentialReport:
     findings: tuple[JsonObject, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """How much of its grants' events an issuer has read, one number for each way they end.
 
-    `outcomes` is the place in the tenant's log below which all are known, `revocations` the
-    number of the last revocation, `deadline` the last second whose deadlines are known.
+    `ledger` is a mark of the ledger's name: numbers of another one say nothing. `outcomes` is
+    the place in the tenant's log below which all are known, `revocations` the number of the
+    last revocation, `deadline` the last second whose deadlines are known.
     """
 
+    ledger: str
     outcomes: int = 0
     revocations: int = 0
     deadline: int = 0
 
+    def passed(self, part: str, place: int) -> Cursor:
+        """The cursor of somebody who has read up to `place` of one of the numbers, by its name."""
+        numbers: dict[str, int] = {"outcomes": self.outcomes, "revocations": self.revocations}
+        return Cursor(self.ledger, **{**numbers, "deadline": self.deadline, part: place})
+
     def __str__(self) -> str:
-        return f"{self.outcomes}.{self.revocations}.{self.deadline}"
+        return f"{self.ledger}.{self.outcomes}.{self.revocations}.{self.deadline}"
 
 
-def read_cursor(text: str | None) -> Cursor:
-    """A cursor that was given out; without one, the beginning.
+def ledger_mark(name: str) -> str:
+    """What a cursor says of a ledger's name. A recovered ledger has another one."""
+    return hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
+def read_cursor(text: str | None, ledger: str) -> Cursor:
+    """A cursor that was given out; without one, or with another ledger's, the beginning.
 
     Raises:
         SchemaViolation: another text.
     """
     if text is None:
-        return Cursor()
+        return Cursor(ledger)
     match = _CURSOR.fullmatch(text)
     if match is None:
         raise SchemaViolation("not a cursor that was given here", pointer="#/after")
-    return Cursor(*(int(part) for part in match.groups()))
+    mark, *numbers = match.groups()
+    return Cursor(ledger, *map(int, numbers)) if mark == ledger else Cursor(ledger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

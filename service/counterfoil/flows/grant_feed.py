@@ -8,8 +8,9 @@
 4. What its cursor does not cover yet; where there is nothing, after a wait.
 
 Nothing is stored for this. A cursor spares an issuer what it has heard; without one it hears
-all that is still open, so neither a restart nor a lost cursor loses an event. An event may come
-twice, and ends the same credential.
+all that is still open, so neither a restart nor a lost cursor loses an event; nor does a ledger
+that was recovered, whose name and numbers are others. An event may come twice, and ends the
+same credential.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Final
 
 from counterfoil.core.entry import leaf_word
 from counterfoil.core.grant_record import OUTCOME
-from counterfoil.core.issuing import Cursor, Issuer, read_cursor
+from counterfoil.core.issuing import Cursor, Issuer, ledger_mark, read_cursor
 from counterfoil.core.model import JsonObject
 from counterfoil.core.revocation import Standing
 from counterfoil.core.times import rfc3339
@@ -89,6 +90,7 @@ class GrantFeedFlow:
     open_states: OpenStates
     revocations: LiveRevocations
     look_for_erasures: Callable[[], None]
+    ledger_name: Callable[[], str]
     remembered: Remembered = field(default_factory=Remembered)
 
     def run(
@@ -108,8 +110,8 @@ class GrantFeedFlow:
         issuer = self.issuers.authenticate(
             unverified_assertion, certificate=certificate, now=self.clock.now()
         )  # 1
-        cursor = read_cursor(unverified_after)
         deadline = self.clock.monotonic() + wait_seconds
+        cursor = read_cursor(unverified_after, ledger_mark(self.ledger_name()))
         while True:
             version = self.open_states.version()
             self.look_for_erasures()  # `remembered` is told of them
@@ -200,7 +202,7 @@ def placed(told: Sequence[Told], cursor: Cursor) -> tuple[list[dict[str, str]], 
     for item, following in zip_longest(ordered, ordered[1:]):
         last = following is None or (following.part, following.place) != (item.part, item.place)
         if item.place is not None and last:
-            cursor = replace(cursor, **{item.part: item.place})
+            cursor = cursor.passed(item.part, item.place)
         events.append(
             {
                 "cursor": str(cursor),

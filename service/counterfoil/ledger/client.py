@@ -222,6 +222,14 @@ class LedgerClient:
         sound = isinstance(answer, list) and answer[:1] == ["ok"]
         return Health(ready=sound, detail="" if sound else str(refusal(answer)))
 
+    def name(self) -> str:
+        """The ledger's own name, which its logs' origins begin with.
+
+        Raises:
+            LedgerUnavailable: the writer is not there.
+        """
+        return self._receipt_key().name
+
     def close(self) -> None:
         """Close connections; only when no call is running."""
         self._watch.close()
