@@ -142,6 +142,7 @@ def test_an_answer_holds_so_many_and_the_next_one_the_rest(
     heard: list[tuple[str, str]] = []
     for _ in grants:
         answer = desk.events(after=cursor)
+        assert len(answer["events"]) == 1
         heard, cursor = heard + of(answer, *grants), answer["next"]
     assert heard == [("outcome", grant.jti) for grant in grants]
 

@@ -68,9 +68,15 @@ def _issue(
     caller: Caller = CALLER,
     resource: Resource | None = ORDERS,
     reading: Interpretation = READING,
+    *,
     exchange: dict[str, str] | None = None,
+    credentials: dict[tuple[str, str], str] | None = None,
 ) -> tuple[Decision, Grant | None]:
-    terms = GrantTerms(issuer="https://counterfoil.example.com", exchange=exchange or {})
+    terms = GrantTerms(
+        issuer="https://counterfoil.example.com",
+        exchange=exchange or {},
+        credentials=credentials or {},
+    )
     return issue_grant(
         decision, caller, reading, resource,
         action_digest=DIGEST, terms=terms, now=NOW, **IDS,  # type: ignore[arg-type]  # ids only
@@ -144,6 +150,15 @@ def test_token_endpoint_gets_the_form_of_rfc_8693_without_a_token() -> None:
     names = [name for name, _ in exchange["parameters"]]
     assert names == ["grant_type", "requested_token_type", "subject_token_type", "resource", "authorization_details"]  # fmt: skip
     assert json.loads(exchange["parameters"][-1][1]) == [CREATE]
+
+
+def test_a_holder_is_told_where_the_tenants_own_issuer_gives_the_credential() -> None:
+    endpoint = "https://pg.example.com/credential"
+    _, answer = _granted(credentials={(CALLER.tenant, "postgresql-orders"): endpoint})
+    _schema("scoped_token_request").validate(answer)
+    assert answer["credential_endpoint"] == endpoint
+    _, answer = _granted(credentials={("globex", "postgresql-orders"): endpoint})
+    assert "credential_endpoint" not in answer
 
 
 @pytest.mark.parametrize("effect", [Effect.DENY, Effect.NEEDS_APPROVAL])
