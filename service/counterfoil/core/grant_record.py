@@ -145,6 +145,7 @@ def _job(event: RecordedEvent, tenant: str) -> tuple[GrantedJob | None, str]:
     caller, decision, claims = said["caller"], said["decision"], said["grant"]
     subject = (caller["subject"]["iss"], caller["subject"]["sub"])
     actor = caller["actor"] or {}
+    issued_at = caller.get("issued_at")
     names = [actor, *actor.get("via", ())] if actor else []
     standing = Standing(
         tenant=tenant,
@@ -153,7 +154,7 @@ def _job(event: RecordedEvent, tenant: str) -> tuple[GrantedJob | None, str]:
         run=caller["run"],
         token=caller["token_id"],
         session=caller.get("session"),
-        issued_at=caller.get("issued_at"),
+        issued_at=seconds_of(issued_at) if issued_at else None,
     )
     job = GrantedJob(
         subject=subject,

@@ -175,11 +175,10 @@ def asked_payload(case: Case, caller: Caller) -> dict[str, bytes]:
                 "token_id": caller.token_id,
                 "client_id": caller.client_id,
                 "session": caller.session,
-                "issued_at": caller.issued_at,
+                "issued_at": None if caller.issued_at is None else rfc3339(caller.issued_at),
                 "prompt_digest": caller.prompt_digest,
                 "prompt_source": "agent" if caller.prompt_digest is None else "run",
-            },
-            floats=True,
+            }
         ),
     }
     if isinstance(prompt, str) and not case.request.context.prompt_of_run:
