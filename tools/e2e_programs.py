@@ -1,4 +1,4 @@
-"""What `make e2e` needs beside a container daemon: a browser, Keycloak's Java, two databases.
+"""What `make e2e` needs beside a container daemon: a browser, Keycloak's Java, databases, npm.
 
 On Debian, root needs nothing beforehand: what is missing is installed. Elsewhere it is said.
 """
@@ -17,6 +17,7 @@ _DEBIAN = {
     "browser": "chromium",
     "java": "default-jre-headless",
     "mvn": "maven",
+    "npm": "npm",
     "mariadb": "mariadb-server",
     "postgresql": "postgresql-15",
 }
@@ -24,6 +25,7 @@ _NEEDED = {
     "browser": f"Chromium ({' or '.join(BROWSERS)})",
     "java": f"Java {JAVA} or newer",
     "mvn": "Maven",
+    "npm": "npm (for axe-core)",
     "mariadb": "MariaDB",
     "postgresql": "PostgreSQL 15",
 }
@@ -65,6 +67,7 @@ def missing() -> list[str]:
         "browser": any(shutil.which(name) for name in BROWSERS),
         "java": _java() >= JAVA,
         "mvn": shutil.which("mvn") is not None,
+        "npm": shutil.which("npm") is not None,
         "mariadb": shutil.which("mariadbd") is not None,
         "postgresql": Path(POSTGRESQL).exists(),
     }

@@ -18,14 +18,16 @@ from counterfoil.app_reading import reading_flows
 from counterfoil.config import DEVELOPMENT_ISSUER, Config
 from counterfoil.core.model import Subject
 from counterfoil.core.sources import VerifiedSource
+from counterfoil.detectors import SecretMasker
 from counterfoil.flows.activity import ActivityFlow
 from counterfoil.flows.callers import LiveCallers
 from counterfoil.flows.console import CodeFlow, ConsoleFlow, SamlStarts
 from counterfoil.flows.evidence import EvidenceFlow
 from counterfoil.flows.run_before import RunBeforeFlow
-from counterfoil.http.approvals import ReadsApprovals, TakesAnswers
+from counterfoil.flows.run_prompt import RunPromptFlow
+from counterfoil.http.approvals import TakesAnswers
 from counterfoil.http.console.activity import activity_blueprint
-from counterfoil.http.console.approve import approve_blueprint
+from counterfoil.http.console.approve import ListsSome, approve_blueprint
 from counterfoil.http.console.cookies import Cookies
 from counterfoil.http.console.door import ConsoleDoor
 from counterfoil.http.console.evidence import evidence_blueprint
@@ -50,7 +52,7 @@ from counterfoil.ports_tokens import SamlCodes
 class SharedFlows:
     """Flows that the API has too, built for those whom a verifier knows; and the checks."""
 
-    approvals: Callable[[IdentityVerifier], tuple[ReadsApprovals, TakesAnswers]]
+    approvals: Callable[[IdentityVerifier], tuple[ListsSome, TakesAnswers]]
     evidence: Callable[[IdentityVerifier], EvidenceFlow]
     checks: Callable[[], Mapping[str, Check]]
 
@@ -146,7 +148,14 @@ class Console:
             ledger_timeout_seconds=self._config.ledger.timeout_ms / 1000,
         )
         parts.ledger.erasures.listeners.append(counting.forget)
-        return activity_blueprint(self.door, search=search, trail=trail, counting=counting)
+        masker = SecretMasker(parts.clock.monotonic)
+        return activity_blueprint(
+            self.door,
+            search=search,
+            trail=trail,
+            counting=counting,
+            prompts=RunPromptFlow(ledger=parts.ledger, masker=masker),
+        )
 
     def _before(self) -> RunBeforeFlow:
         parts = self._parts

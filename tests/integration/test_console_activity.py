@@ -110,6 +110,22 @@ def test_older_ones_are_on_the_next_page(service: Service, carol: Visitor) -> No
     assert seen == made
 
 
+def test_that_a_chart_read_whose_decisions_they_are_is_recorded(
+    service: Service, carol: Visitor
+) -> None:
+    """The name of somebody none of whose decisions is on the page."""
+    run, sub = new_run(), named()
+    rare = decided(service, sub, run, CREATE)
+    other = named()
+    for number in range(41):
+        decided(service, other, run, CREATE.replace("t (", f"t{number} ("))
+    page = carol.get(f"{ACTIVITY}?run={run}")
+    assert rare.encode() not in page.data
+    assert f"{sub} 1" in " ".join(it.get("aria-label", "") for _, it in elements(page))
+    read = [it["plain"]["decisions"] for it in leaves(service) if it["event"] == "record_read"]
+    assert any(rare in decisions for decisions in read)
+
+
 def test_one_job_is_told_from_prompt_to_outcome(service: Service, carol: Visitor) -> None:
     token = service.token(named(), run=new_run())
     answer = service.authorize(CREATE, token=token, prompt="Add <b>t</b>\u202e")

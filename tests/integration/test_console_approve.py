@@ -260,3 +260,16 @@ def test_an_answer_that_is_none_is_refused(bob: Visitor, desk: Desk) -> None:
     shown = page(bob, approval)
     for said, digest in (("maybe", approval["action_digest"]), ("", "x"), ("approve", "")):
         assert answered(bob, shown, said, action_digest=digest).status == 422
+
+
+def test_of_many_that_wait_those_are_listed_that_end_first(
+    app: LeanFlask, desk: Desk, bob: Visitor
+) -> None:
+    token = fresh(desk)
+    first = desk.opened(token, CREATE.replace("invoices", "listed0"))
+    for number in range(1, 21):
+        desk.opened(token, CREATE.replace("invoices", f"listed{number}"))
+    page_of = bob.get("/console/approvals")
+    assert len([1 for tag, _ in elements(page_of) if tag == "time"]) == 20
+    assert "More wait for you" in words(page_of)
+    assert page(bob, first).status == 200

@@ -154,6 +154,17 @@ def test_another_tenants_things_are_on_no_page(world: World) -> None:
     assert ours.post(path, own).status == 303  # control
 
 
+def test_the_prompt_of_a_run_is_on_top_of_its_decisions_with_no_secret_in_it(world: World) -> None:
+    deployment = world.deployment
+    secret = "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"
+    token = deployment.opened(prompt=f"Drop <i>t</i> with {secret}")["access_token"]
+    waits = deployment.call("POST", "/authorize", token, sql_request("DROP TABLE public.t", None))
+    auditor = signed_in(world, "acme", "compliance")
+    said = words(auditor.get(f"/console/activity/{waits.json['decision_id']}"))
+    assert "Untrusted text: the prompt with which the run was opened. Drop <i>t</i> with" in said
+    assert secret not in said
+
+
 def test_no_way_but_the_configured_ones_is_there(person: Person) -> None:
     assert "SAML" in words(person.browser.get("/console/signin"))
     assert "Development" not in words(person.browser.get("/console/signin"))

@@ -18,7 +18,7 @@ from playwright.sync_api import Error, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 AT_MOST_SECONDS = 90.0
-_OPTIONS = (
+OPTIONS = (
     "--no-sandbox",  # tests may be root, for whom Chromium has none
     "--disable-gpu",
     "--disable-quic",
@@ -92,7 +92,7 @@ def main(url: str, name: str, password: str, session: str | None = None) -> None
     """One visit."""
     kept = session if session is not None and Path(session).exists() else None
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=list(_OPTIONS))
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(OPTIONS))
         try:
             context = browser.new_context(storage_state=kept)
             page = context.new_page()

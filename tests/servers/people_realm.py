@@ -1,16 +1,25 @@
-"""A Keycloak realm as docs/identity/ says, with one person: by OpenID Connect, and by SAML."""
+"""A Keycloak realm as docs/identity/ says, with its people: by OpenID Connect, and by SAML."""
 
 from __future__ import annotations
 
 from typing import Any
 
 REALM, PASSWORD = "acme", "wonderland"
-ENTITY = "https://counterfoil.example.com"
+URL = "https://counterfoil.example.com"
+ENTITY = URL
 CLIENT = "counterfoil-login"
+CONSOLE, CONSOLE_SECRET = "counterfoil-console", "console-secret-of-the-tests"
+GROUPS = ("developers", "database-admins", "compliance")
+PEOPLE = {
+    "alice": ("developers",),
+    "bob": ("database-admins",),
+    "carol": ("compliance",),
+    "root": ("database-admins", "compliance"),
+}
 
 
-def people_realm(acs_url: str, logout_url: str) -> dict[str, Any]:
-    """A realm as docs/identity/generic-saml.md says, with alice in it."""
+def people_realm(acs_url: str, logout_url: str, console_url: str = URL) -> dict[str, Any]:
+    """A realm as docs/identity/generic-saml.md and docs/console.md say."""
     groups = {
         "name": "groups",
         "protocol": "saml",
@@ -32,19 +41,8 @@ def people_realm(acs_url: str, logout_url: str) -> dict[str, Any]:
     return {
         "realm": REALM,
         "enabled": True,
-        "groups": [{"name": "developers"}],
-        "users": [
-            {
-                "username": "alice",
-                "enabled": True,
-                "email": "alice@example.test",
-                "emailVerified": True,
-                "firstName": "Alice",
-                "lastName": "A",
-                "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
-                "groups": ["/developers"],
-            }
-        ],
+        "groups": [{"name": name} for name in GROUPS],
+        "users": [_person(name, groups) for name, groups in PEOPLE.items()],
         "clients": [
             {
                 "clientId": CLIENT,
@@ -59,6 +57,20 @@ def people_realm(acs_url: str, logout_url: str) -> dict[str, Any]:
                     "backchannel.logout.session.required": "true",
                     "pkce.code.challenge.method": "S256",
                     "oauth2.device.authorization.grant.enabled": "true",
+                },
+                "protocolMappers": [oidc_groups],
+            },
+            {
+                "clientId": CONSOLE,
+                "enabled": True,
+                "publicClient": False,
+                "secret": CONSOLE_SECRET,
+                "standardFlowEnabled": True,
+                "redirectUris": [f"{console_url}/console/signin/callback"],
+                "attributes": {
+                    "backchannel.logout.url": logout_url,
+                    "backchannel.logout.session.required": "true",
+                    "pkce.code.challenge.method": "S256",
                 },
                 "protocolMappers": [oidc_groups],
             },
@@ -81,4 +93,17 @@ def people_realm(acs_url: str, logout_url: str) -> dict[str, Any]:
                 "protocolMappers": [groups, uid],
             },
         ],
+    }
+
+
+def _person(name: str, groups: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "username": name,
+        "enabled": True,
+        "email": f"{name}@example.test",
+        "emailVerified": True,
+        "firstName": name.capitalize(),
+        "lastName": "A",
+        "credentials": [{"type": "password", "value": PASSWORD, "temporary": False}],
+        "groups": [f"/{group}" for group in groups],
     }

@@ -33,11 +33,9 @@ def read_sign_in(
         IdentityError: a rule does not hold.
     """
     audiences = audiences_of(claims.get("aud"))
-    if client_id not in audiences:  # 1
-        raise WrongAudience("aud does not hold the console's client")
-    if claims.get("azp", None if len(audiences) > 1 else client_id) != client_id:
+    if claims.get("azp", None if len(audiences) > 1 else client_id) != client_id:  # 1
         raise WrongAudience("azp is not the console's client", rule=Rule.CLIENT)
     if not nonce or claims.get("nonce") != nonce:  # 2
         raise MissingClaim("nonce is not that of this sign-in", rule=Rule.PURPOSE)
     own = replace(entry, audience=client_id, login_client_id=client_id, clients=frozenset())
-    return read_source(claims, own, now=now, leeway_seconds=leeway_seconds)  # 3
+    return read_source(claims, own, now=now, leeway_seconds=leeway_seconds)  # 1, 3

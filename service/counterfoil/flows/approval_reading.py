@@ -44,15 +44,23 @@ class ApprovalReadingFlow:
     ledger_timeout_seconds: float
     shown: Shown = field(default_factory=Shown)
 
-    def listed(self, *, unverified_token: str | None, proof: Proof | None = None) -> JsonValue:
-        """A person's: those that wait for their answer. An agent's: all of its run.
+    def listed(
+        self,
+        *,
+        unverified_token: str | None,
+        proof: Proof | None = None,
+        most: int = MAX_SHOWN,
+    ) -> JsonValue:
+        """A person's: at most `most` that wait for their answer. An agent's: all of its run.
 
         Raises:
             CounterfoilError: the caller is not known, or the ledger cannot be read or written.
         """
         now = self.clock.now()
         caller = self.identity.verify(unverified_token or "", now=now, proof=proof)
-        found = self._of_run(caller) if caller.actor else self._waiting_for(caller, now=now)
+        found = (
+            self._of_run(caller) if caller.actor else self._waiting_for(caller, most=most, now=now)
+        )
         self._record_reading(caller, found, now=now)
         return {"approvals": [approval_json(item, url=self.url, now=now) for item in found]}
 
@@ -169,7 +177,7 @@ class ApprovalReadingFlow:
         found = (record.load_at(self.ledger, caller.tenant, state) for state in states)
         return [item for item in found if item is not None and item.is_asked_by(caller)]
 
-    def _waiting_for(self, caller: Caller, *, now: float) -> list[Approval]:
+    def _waiting_for(self, caller: Caller, *, most: int, now: float) -> list[Approval]:
         found: list[Approval] = []
         for state in self.states.open_states(caller.tenant, record.KIND):
             if state.state != Status.PENDING or state.expires_at <= now:
@@ -178,7 +186,7 @@ class ApprovalReadingFlow:
             waits = approval is not None and _waits_for(approval, caller, now=now)
             if approval is not None and waits and not is_revoked(approval, self.revocations):
                 found.append(approval)
-            if len(found) == MAX_SHOWN:
+            if len(found) == most:
                 break
         return found
 

@@ -18,7 +18,7 @@ from counterfoil.http.console.charts import Chart, chart
 from counterfoil.http.console.door import ConsoleDoor, Visit
 from counterfoil.http.console.pages import FRAME
 from counterfoil.http.console.story import story
-from counterfoil.http.console.words import line
+from counterfoil.http.console.words import line, shown
 from counterfoil.http.decisions import ReadsTrail, Searches
 from counterfoil.http.exchange import Reply, hang
 from counterfoil.http.inbound import known_id
@@ -43,8 +43,20 @@ class CountsDecisions(Protocol):
         """The counts for a search; raises `CounterfoilError`."""
 
 
+class TellsPrompts(Protocol):
+    """`flows.run_prompt.RunPromptFlow`."""
+
+    def run(self, tenant: str, run: str) -> str | None:
+        """The prompt that a run was opened with; raises `LedgerError`."""
+
+
 def activity_blueprint(
-    door: ConsoleDoor, *, search: Searches, trail: ReadsTrail, counting: CountsDecisions
+    door: ConsoleDoor,
+    *,
+    search: Searches,
+    trail: ReadsTrail,
+    counting: CountsDecisions,
+    prompts: TellsPrompts,
 ) -> Blueprint:
     """Hang the pages."""
     blueprint = Blueprint("console_activity", __name__)
@@ -76,7 +88,11 @@ def activity_blueprint(
             decision_id=known_id("dec", decision_id), unverified_token=visit.token, proof=None
         )
         told = cast("Mapping[str, Any]", value)
-        values = {**story(told), "auditor": AUDITOR in visit.caller.roles}
+        values = {**story(told), "of_run": False, "auditor": AUDITOR in visit.caller.roles}
+        if values["prompt"] is None and values["run"]:
+            prompt = prompts.run(visit.caller.tenant, str(values["run"]))
+            if prompt is not None:
+                values |= {"prompt": shown(prompt), "of_run": True}
         return door.pages.render("decision.html", {**visit.base, **values})
 
     def export(visit: Visit) -> Reply:

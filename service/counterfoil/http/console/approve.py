@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, cast
 import orjson
 from flask import Blueprint
 
-from counterfoil.core.model import Caller, JsonObject
+from counterfoil.core.model import Caller, JsonObject, JsonValue
 from counterfoil.core.spoken import operation_words, permission_words
 from counterfoil.http.approvals import ReadsApprovals, TakesAnswers
 from counterfoil.http.console.door import ConsoleDoor, Visit
@@ -17,9 +17,20 @@ from counterfoil.http.console.pages import redirect
 from counterfoil.http.console.words import arguments_shown, line, shown, span_of
 from counterfoil.http.exchange import Reply, hang
 from counterfoil.http.inbound import known_id
+from counterfoil.ports import Proof
 
 PATH: Final = "/console/approvals"
+LISTED: Final = 20  # each is read from its events, some milliseconds
 FIELDS: Final = ("answer", "action_digest", "comment")
+
+
+class ListsSome(ReadsApprovals, Protocol):
+    """`flows.approval_reading.ApprovalReadingFlow`, a page at a time."""
+
+    def listed(
+        self, *, unverified_token: str | None, proof: Proof | None, most: int = ...
+    ) -> JsonValue:
+        """At most `most` that wait for a person, those first that end first."""
 
 
 class TellsBefore(Protocol):
@@ -32,7 +43,7 @@ class TellsBefore(Protocol):
 def approve_blueprint(
     door: ConsoleDoor,
     *,
-    reading: ReadsApprovals,
+    reading: ListsSome,
     answering: TakesAnswers,
     before: TellsBefore,
     commands: Mapping[str, str | None],
@@ -42,10 +53,10 @@ def approve_blueprint(
     blueprint = Blueprint("console_approve", __name__)
 
     def listed(visit: Visit) -> Reply:
-        answer = reading.listed(unverified_token=visit.token, proof=None)
+        answer = reading.listed(unverified_token=visit.token, proof=None, most=LISTED + 1)
         found = cast("Mapping[str, list[dict[str, Any]]]", answer)["approvals"]
-        rows = [_row(item) for item in found]
-        return door.pages.render("approvals.html", {**visit.base, "rows": rows})
+        rows, more = [_row(item) for item in found[:LISTED]], len(found) > LISTED
+        return door.pages.render("approvals.html", {**visit.base, "rows": rows, "more": more})
 
     def one(visit: Visit, approval_id: str) -> Reply:
         approval = _read(visit, approval_id)
