@@ -36,6 +36,7 @@ from counterfoil.http.console.pages import Pages
 from counterfoil.http.console.signin import signin_blueprint
 from counterfoil.http.console.static import static_blueprint
 from counterfoil.http.health import Check
+from counterfoil.http.refusals import RefusalLog
 from counterfoil.identity.console_oidc import OidcSignIn
 from counterfoil.identity.console_sessions import ConsoleSessions
 from counterfoil.identity.credentials import Verifier
@@ -105,6 +106,7 @@ class Console:
             clock=parts.clock,
             origin=f"{parsed.scheme}://{parsed.netloc}",
             by_host=config.development,
+            refusals=RefusalLog(parts.clock.monotonic),
         )
 
     def blueprints(self, shared: SharedFlows) -> Iterator[Blueprint]:

@@ -221,7 +221,6 @@ def test_an_auditor_finds_a_job_and_the_browser_itself_verifies_its_record(world
     shot(page, "activity")
     page.click(f'a[href="/console/activity/{decision}"]')
     assert PROMPT in page.inner_text("figure.untrusted")
-    shot(page, "decision")
     page.get_by_role("link", name="Verify this record").click()
     page.wait_for_selector("#verdict.ok")
     assert page.inner_text("#verdict").startswith("it holds: record ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from counterfoil.errors.base import CounterfoilError
+from counterfoil.errors.identity import IdentityError
 
 
 class ConsoleError(CounterfoilError):
@@ -14,11 +15,12 @@ class ConsoleError(CounterfoilError):
     solution = "Go back to the console, and try again from there."
 
 
-class SignInRefused(ConsoleError):
+class SignInRefused(IdentityError):
     """The sign-in was not begun in this browser, took too long, or its provider refused it."""
 
     code = "console.sign_in_refused"
     title = "The sign-in was not completed"
+    status = 403
     solution = "Begin again at /console in this browser; the log says what was wrong."
 
 

@@ -161,10 +161,10 @@ class ConsoleFlow:
         pending = self.pending(way, back.cookie, back.state, now=now)  # 2
         try:
             source = self._source(way, pending, back, now=now)  # 3
-        except IdentityUnavailable:
+        except (IdentityUnavailable, SignInRefused):
             raise
         except IdentityError as error:
-            raise SignInRefused(f"{error.rule or error.code}: {error.detail}") from error
+            raise SignInRefused(error.detail, rule=error.rule) from error
         return self._enter(source, way, now=now), pending.then
 
     def enter_development(

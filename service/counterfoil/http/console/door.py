@@ -27,6 +27,7 @@ from counterfoil.http.console.cookies import Cookies
 from counterfoil.http.console.pages import Pages, redirect
 from counterfoil.http.exchange import Environ, Reply, View
 from counterfoil.http.inbound import form_body
+from counterfoil.http.refusals import RefusalLog
 from counterfoil.http.saml import fields_of
 from counterfoil.ports import Clock, IdentityVerifier
 
@@ -77,6 +78,7 @@ class ConsoleDoor:
     clock: Clock
     origin: str
     by_host: bool
+    refusals: RefusalLog
 
     def page(self, view: Page) -> View:
         """A page that is read."""
@@ -102,6 +104,7 @@ class ConsoleDoor:
                 self.turn_agents_away(environ)
                 return view(environ, **values)
             except CounterfoilError as error:
+                self._note(error)
                 return self.pages.refusal(error, nobody())
 
         return wrapped
@@ -149,9 +152,16 @@ class ConsoleDoor:
             return self.pages.refusal(error, base)
         except IdentityError as error:
             came = not isinstance(error, MissingCredential)
+            if came:
+                self._note(error)
             return self._to_sign_in(environ, came=came, change=change)
         except CounterfoilError as error:
             return self.pages.refusal(error, base)
+
+    def _note(self, error: CounterfoilError) -> None:
+        """Say in the log which rule refused a person; the page never does."""
+        if isinstance(error, IdentityError):
+            self.refusals.note(error, "of the console")
 
     def _visit(self, environ: Environ, *, change: bool) -> Visit:
         token = self.cookies.read(environ, self.cookies.session)

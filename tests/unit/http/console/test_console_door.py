@@ -13,6 +13,8 @@ from counterfoil.errors import (
     ForgedRequest,
     FormExpected,
     MalformedBody,
+    Rule,
+    SignInRefused,
     TooManyRequests,
 )
 from counterfoil.http.console.cookies import Cookies
@@ -20,6 +22,8 @@ from counterfoil.http.console.door import ConsoleDoor
 from counterfoil.http.console.limits import MAX_KEPT, RateLimit
 from counterfoil.http.console.pages import Pages
 from counterfoil.http.console.signin import own_path
+from counterfoil.http.exchange import Reply
+from counterfoil.http.refusals import RefusalLog
 from counterfoil.identity.console_sessions import ConsoleSessions
 from counterfoil.system import SystemClock
 from simulators.http_door import honest
@@ -38,6 +42,7 @@ def door(*, by_host: bool = False) -> ConsoleDoor:
         clock=SystemClock(),
         origin=ORIGIN,
         by_host=by_host,
+        refusals=RefusalLog(time.monotonic),
     )
 
 
@@ -123,6 +128,20 @@ def test_a_form_is_small_and_says_each_thing_once(
 def test_after_a_sign_in_nobody_is_sent_elsewhere(text: str) -> None:
     assert own_path(text) == "/console"
     assert own_path("/console/approvals/apr_0") == "/console/approvals/apr_0"
+
+
+def test_why_a_sign_in_was_refused_is_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def refused(_environ: dict[str, Any]) -> Reply:
+        raise SignInRefused("nonce is not that of this sign-in", rule=Rule.PURPOSE)
+
+    reply = door().public(refused)(form())
+    assert (reply.status, reply.code) == (403, "console.sign_in_refused")
+    assert b"nonce" not in reply.body
+    assert "nonce is not that of this sign-in" in caplog.text
+    caplog.clear()
+    forged = form(HTTP_COOKIE="__Host-counterfoil=forged")
+    assert door().page(lambda _visit: pytest.fail("shown"))(forged).status == 303
+    assert "no session of this service" in caplog.text
 
 
 @pytest.mark.parametrize("header", ["Bearer a.b.c", "DPoP a.b.c", "Basic eDp5", ""])
