@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from counterfoil.core.model import Caller, Subject
+from counterfoil.errors import AlreadyAnswered, SignInTooOld
 from counterfoil.http.console.approve import approval_values, why_not
+from counterfoil.http.console.door import nobody
 from counterfoil.http.console.pages import Pages
 
 DIGEST = "CzrKiariUa7FY_TA68CdRZGApqKEOlMe8od80S9sd8Q"
@@ -115,3 +117,11 @@ def test_there_is_a_form_for_whoever_may_answer(
     found = why_not(approval(**changes), caller)
     assert why in found
     assert bool(found) == bool(why)
+
+
+def test_whose_sign_in_is_too_old_is_shown_where_to_sign_in_again() -> None:
+    base = {**nobody(), "here": "/console/approvals/apr_1/answer"}
+    for error, there in ((SignInTooOld(), True), (AlreadyAnswered(), False)):
+        page = Pages(development=False).refusal(error, base).body.decode()
+        link = 'href="/console/signin/start/oidc?fresh=1&amp;then=/console/approvals/apr_1"'
+        assert (link in page) == there

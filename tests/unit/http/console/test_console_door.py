@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
+from counterfoil.core.console_session import session_of
+from counterfoil.core.model import Subject
+from counterfoil.core.sources import VerifiedSource
 from counterfoil.errors import (
     AgentNotAllowed,
     BodyTooLarge,
@@ -18,7 +23,7 @@ from counterfoil.errors import (
     TooManyRequests,
 )
 from counterfoil.http.console.cookies import Cookies
-from counterfoil.http.console.door import ConsoleDoor
+from counterfoil.http.console.door import ConsoleDoor, Visit
 from counterfoil.http.console.limits import MAX_KEPT, RateLimit
 from counterfoil.http.console.pages import Pages
 from counterfoil.http.console.signin import own_path
@@ -142,6 +147,57 @@ def test_why_a_sign_in_was_refused_is_in_the_log_alone(caplog: pytest.LogCapture
     forged = form(HTTP_COOKIE="__Host-counterfoil=forged")
     assert door().page(lambda _visit: pytest.fail("shown"))(forged).status == 303
     assert "no session of this service" in caplog.text
+
+
+def sealed(*, seen_at: float, ends_at: float) -> tuple[ConsoleDoor, str]:
+    """A door, and a session of it that was last seen or ends so many seconds from now."""
+    made, now = door(), SystemClock().now()
+    source = VerifiedSource(
+        tenant="default",
+        provider="urn:x",
+        subject=Subject(issuer="urn:x", sub="carol"),
+        expires_at=now + 60,
+        issued_at=now,
+    )
+    session = session_of(source, session_id="ses_1", seconds=600, ahead_seconds=0, now=now)
+    return made, made.sessions.seal(
+        replace(session, signed_in_at=now - 500, seen_at=now + seen_at, ends_at=now + ends_at)
+    )
+
+
+def test_a_session_that_is_used_stays_and_ends_no_later() -> None:
+    """Its idle time starts again; its end, and so the age of its groups, stays where it was."""
+
+    def seen(visit: Visit) -> Reply:
+        visited.append(visit)
+        return Reply(200, b"")
+
+    visited: list[Visit] = []
+    made, cookie = sealed(seen_at=-45, ends_at=20)
+    reply = made.page(seen)(form(HTTP_COOKIE=f"__Host-counterfoil={cookie}"))
+    (renewed,) = [value for name, value in reply.headers if name == "Set-Cookie"]
+    value = renewed.partition("=")[2].partition(";")[0]
+    now = SystemClock().now()
+    old, fresh = made.sessions.open(cookie, now=now), made.sessions.open(value, now=now)
+    assert fresh == replace(old, seen_at=fresh.seen_at)
+    assert fresh.seen_at > old.seen_at + 40
+    made, cookie = sealed(seen_at=-5, ends_at=20)  # just seen: nothing to renew
+    assert made.page(seen)(form(HTTP_COOKIE=f"__Host-counterfoil={cookie}")).headers == ()
+    assert len(visited) == 2
+    made, cookie = sealed(seen_at=-5, ends_at=-1)  # control: over is over
+    assert made.page(seen)(form(HTTP_COOKIE=f"__Host-counterfoil={cookie}")).status == 303
+    assert len(visited) == 2
+
+
+def test_what_all_pages_load_is_small_and_reaches_nobody() -> None:
+    """Script and style together; a page with them stays below 100 kB."""
+    files = {name: reply.body.decode() for name, reply in Pages(development=False).files.items()}
+    assert {name.rpartition(".")[2] for name in files} == {"css", "js"}
+    assert sum(map(len, files.values())) < 25_000
+    for text in files.values():
+        for word in ("http:", "https:", "//", "@import", "url(", "innerHTML", "eval(", "fetch("):
+            # A comment's own slashes are the script's only ones.
+            assert word not in re.sub(r"^\s*//.*$|\s// .*$", "", text, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("header", ["Bearer a.b.c", "DPoP a.b.c", "Basic eDp5", ""])
