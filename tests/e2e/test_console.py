@@ -247,6 +247,15 @@ def _put(page: Page, name: str, text: str) -> None:
     page.dispatch_event("#vkey", "input")
 
 
+def test_decisions_come_up_by_themselves_where_a_person_wants_that(world: World) -> None:
+    page = world.person("carol")
+    page.goto(f"{world.console}/activity")
+    page.get_by_label("Look again every ten seconds").check()
+    decision = world.ask(world.run())["decision_id"]
+    page.wait_for_selector(f'a[href="/console/activity/{decision}"]', timeout=25_000)
+    assert page.get_by_label("Look again every ten seconds").is_checked()
+
+
 def test_a_person_signs_in_by_saml(world: World) -> None:
     page = world.page()
     page.goto(world.console)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,9 +15,12 @@ import pytest
 
 from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.entry import receipt_message
+from counterfoil.errors import LedgerStopped
 from counterfoil.ledger import receipt_watch
 from counterfoil.ledger.keys import load_receipt_key
 from counterfoil.ledger.mark import SIGNED
+from counterfoil.ports import Event
+from counterfoil.system import RandomIds
 from deployment import Deployment, Tenant, deployed
 from service import sql_request
 
@@ -110,8 +114,23 @@ def test_a_stop_outlives_the_worker_and_is_no_stop_of_the_service(
     assert deployment.call("POST", "/revocations", root, run).status == 200
     carol = deployment.acme.person("carol", ["compliance"])
     assert deployment.call("GET", "/decisions", carol).status == 200
+    ledger = deployment.app.extensions["counterfoil"].ledger
+    for kind in ("console_entered", "login"):  # who looks must sign in
+        ledger.append([signing_in(kind)], deadline=time.monotonic() + 8)
+    with pytest.raises(LedgerStopped):
+        ledger.append([signing_in("run_opened")], deadline=time.monotonic() + 8)
     evidence.unlink()
     assert ask(deployment, acme).status == 200
+
+
+def signing_in(kind: str) -> Event:
+    return Event(
+        kind=kind,
+        event_id=RandomIds().new("evt"),
+        time=time.time(),  # noqa: TID251
+        tenant="acme",
+        subject=("https://idp.acme.example.com", "carol"),
+    )
 
 
 def forged(receipt: Receipt, **changes: str) -> Receipt:

@@ -48,3 +48,6 @@ def test_a_wheel_brings_its_schemas_and_its_policy(tmp_path: Path) -> None:
     assert int(count) == len(list((ROOT / "schemas").glob("*.json")))
     originals = {p.relative_to(ROOT / "rego") for p in (ROOT / "rego").rglob("*") if p.is_file()}
     assert originals == {p.relative_to(rego) for p in Path(rego).rglob("*") if p.is_file()}
+    pages = ROOT / "service" / "counterfoil" / "http" / "console"
+    for path in (*pages.glob("templates/*"), *pages.glob("static/*")):
+        assert (installed / path.relative_to(ROOT / "service")).read_bytes() == path.read_bytes()

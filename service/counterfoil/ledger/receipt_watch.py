@@ -35,8 +35,8 @@ from counterfoil.ports import Health
 
 MIN_AGE_SECONDS = 10 * KEPT_SECONDS
 """Ten merge delays: a younger receipt may stand for what is still on its way."""
-GOES_ON = frozenset({"revoked", "record_read", "exported"})
-"""Kinds that a stopped tenant still records: ending rights, and looking into it."""
+GOES_ON = frozenset({"revoked", "record_read", "exported", "console_entered", "login"})
+"""Kinds that a stopped tenant still records: ending rights, signing in, and looking into it."""
 _log = logging.getLogger("counterfoil.ledger")
 
 

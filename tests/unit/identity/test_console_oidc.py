@@ -75,14 +75,21 @@ def world() -> Iterator[World]:
             yield World(provider, config, sign_in)
 
 
-def configured(folder: Path, provider: Provider, more: str = "") -> Config:
+def configured(
+    folder: Path,
+    provider: Provider,
+    more: str = "",
+    *,
+    public: bool = False,
+) -> Config:
     (folder / "run").mkdir(exist_ok=True)
     (folder / "secret").write_text(SECRET + "\n")
     path = folder / "counterfoil.toml"
+    secret = "" if public else 'client_secret_file = "secret"\n'
     path.write_text(
         f'[server]\nrun_directory = "run"\n[[identity.oidc]]\nissuer = "{provider.url}"\n'
         f'audience = "counterfoil"\njwks_retry_seconds = 1\n[console]\nissuer = "{provider.url}"\n'
-        f'client_id = "the-console"\nclient_secret_file = "secret"\n{more}'
+        f'client_id = "the-console"\n{secret}{more}'
     )
     return load_config(path, {})
 
@@ -116,6 +123,21 @@ def test_a_code_is_redeemed_with_verifier_and_secret_and_says_who(world: World) 
     assert form["redirect_uri"] == ["http://127.0.0.1:8282/console/signin/callback"]
     basic = b64decode(asked.headers["Authorization"].removeprefix("Basic ")).decode()
     assert basic == "the-console:s3cret%3A%2B%20%25"  # RFC 6749 §2.3.1
+
+
+def test_a_public_client_says_its_name_and_nothing_else() -> None:
+    with running_provider() as provider, tempfile.TemporaryDirectory(prefix="cf-") as name:
+        provider.signers = [Es256Signer(ec.generate_private_key(ec.SECP256R1()), typ="JWT")]
+        config = configured(Path(name), provider, public=True)
+        with fetching(config):
+            verifier, providers = Verifier(config), Providers(config.server.run_directory)
+            sign_in = OidcSignIn(config.console, verifier, providers, leeway_seconds=60)
+            world = World(provider, config, sign_in)
+            world.gives()
+            assert world.redeem().subject.sub == "bob"
+        asked = provider.requests[-1]
+        assert parse_qs(asked.body.decode())["client_id"] == ["the-console"]
+        assert "Authorization" not in asked.headers
 
 
 @pytest.mark.parametrize(
