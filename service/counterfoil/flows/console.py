@@ -203,7 +203,7 @@ class ConsoleFlow:
         """
         try:
             pending = Pending(**json.loads(self.seals.open_pending(cookie)))
-        except IdentityError as error:
+        except (IdentityError, TypeError) as error:  # or another release's, with other members
             raise SignInRefused("no sign-in was begun in this browser") from error
         if not 0 <= now - pending.begun_at < PENDING_SECONDS:
             raise SignInRefused("it was begun too long ago")

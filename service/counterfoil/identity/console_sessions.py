@@ -73,7 +73,10 @@ class ConsoleSessions:
         """
         if not unverified:
             raise MissingCredential
-        session = read_session(self._opened(unverified, _SESSION))
+        try:
+            session = read_session(self._opened(unverified, _SESSION))
+        except (KeyError, TypeError) as error:  # another release's, with other members
+            raise InvalidSignature("a session has other members") from error
         if session.is_over(now, idle_seconds=self._idle_seconds):
             raise ExpiredCredential("the session is over")
         return session

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,6 +133,21 @@ def test_a_sign_in_on_its_way_is_no_session_nor_the_reverse(sessions: ConsoleSes
         sessions.verify(sessions.seal_pending(session_bytes(session())), now=NOW)
     with pytest.raises(InvalidSignature):
         sessions.open_pending(sessions.seal(session()))
+
+
+@pytest.mark.parametrize("change", [{"later": 1}, {"subject": {}}, {"tenant": None}])
+def test_a_session_of_another_release_is_no_failure_but_none(
+    sessions: ConsoleSessions, change: dict[str, Any]
+) -> None:
+    value = json.loads(session_bytes(session())) | change
+    if value["tenant"] is None:
+        del value["tenant"]
+    cookie = sessions._sealed(json.dumps(value).encode(), b"counterfoil/console-session/v1")
+    with pytest.raises(InvalidSignature):
+        sessions.verify(cookie, now=NOW)
+    whole = json.dumps(json.loads(session_bytes(session()))).encode()
+    cookie = sessions._sealed(whole, b"counterfoil/console-session/v1")
+    assert sessions.verify(cookie, now=NOW).subject.sub == "carol"  # control
 
 
 def test_an_agents_token_never_opens_the_console(sessions: ConsoleSessions, tmp_path: Path) -> None:

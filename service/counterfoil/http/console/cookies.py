@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from werkzeug.http import dump_cookie, parse_cookie
+from werkzeug.http import dump_cookie
 
 from counterfoil.http.exchange import Environ
 
@@ -40,7 +40,9 @@ class Cookies:
         header = environ.get("HTTP_COOKIE", "")
         if len(header) > MAX_HEADER_CHARACTERS:
             return ""
-        values = parse_cookie(header).getlist(name)
+        # Ours are base64url, and need no unquoting; others' may be any bytes.
+        pairs = (part.strip(" \t").partition("=") for part in header.split(";"))
+        values = [value for key, _, value in pairs if key == name]
         return values[0] if len(values) == 1 else ""
 
     def set(self, name: str, value: str, *, max_age_seconds: int | None = None) -> tuple[str, str]:

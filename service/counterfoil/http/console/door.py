@@ -195,7 +195,7 @@ class ConsoleDoor:
     def _to_sign_in(self, environ: Environ, *, came: bool, change: bool) -> Reply:
         # A change that came too late is not made later: the person reads the page again.
         path = environ.get("PATH_INFO", "") if not change else ""
-        where = f"{SIGN_IN}?then={quote(path)}" if path else SIGN_IN
+        where = f"{SIGN_IN}?then={quote(path, errors='replace')}" if path else SIGN_IN
         gone = (self.cookies.clear(self.cookies.session),) if came else ()
         return redirect(where, gone)
 

@@ -227,6 +227,14 @@ def test_a_cookie_that_came_twice_is_none() -> None:
     assert cookies.read({}, cookies.session) == ""
 
 
+@pytest.mark.parametrize("other", ["x=\xe9", "\xff\xfe=1", "=;;==", "y", 'z="a;b"', "\x00=\x01"])
+def test_another_applications_cookies_disturb_nobody(other: str) -> None:
+    """PEP 3333 hands bytes as latin-1, and they need not be UTF-8."""
+    cookies = Cookies(secure=True)
+    for header in (f"{other}; {cookies.session}=a", f"{cookies.session}=a; {other}"):
+        assert cookies.read({"HTTP_COOKIE": header}, cookies.session) == "a"
+
+
 def test_one_who_does_it_too_often_waits_and_nobody_else() -> None:
     now = [time.monotonic()]
     limit = RateLimit(3, lambda: now[0])
