@@ -69,6 +69,8 @@ def test_every_page_is_framed_small_and_without_inline_script_or_style(
     browser.sign_in(groups="database-admins compliance")
     answer = browser.get(filled(rule))
     assert_framed(answer)
+    if "html" not in answer.headers["Content-Type"]:
+        return  # an export is as large as what was found
     assert len(answer.data) < 100_000
     for tag, attributes in elements(answer):
         assert tag != "style"
