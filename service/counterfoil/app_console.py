@@ -28,7 +28,7 @@ from counterfoil.flows.run_prompt import RunPromptFlow
 from counterfoil.http.approvals import TakesAnswers
 from counterfoil.http.console.activity import activity_blueprint
 from counterfoil.http.console.approve import ListsSome, approve_blueprint
-from counterfoil.http.console.cookies import Cookies
+from counterfoil.http.console.cookies import Cookies, keeps_secrets
 from counterfoil.http.console.door import ConsoleDoor
 from counterfoil.http.console.evidence import evidence_blueprint
 from counterfoil.http.console.limits import RateLimit
@@ -171,6 +171,7 @@ class Console:
 
     def _flow(self) -> ConsoleFlow:
         config, parts = self._config, self._parts
+        private = keeps_secrets(config.console.redirect_uri)
         return ConsoleFlow(
             clock=parts.clock,
             ids=parts.ids,
@@ -179,7 +180,7 @@ class Console:
             seals=self._sessions,
             codes=self._codes,
             oidc=_oidc(config, parts),
-            saml=self._saml if config.identity.saml else None,
+            saml=self._saml if config.identity.saml and private else None,
             saml_provider=config.console.saml_provider,
             development=development_person if config.development else None,
             random=secrets.token_bytes,

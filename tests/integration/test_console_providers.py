@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from console import PAGES, Visitor, location, session_cookie, words
+from counterfoil.app import create_app
+from counterfoil.config import load_config
 from counterfoil.ports_saml import SignOn
 from deployment import URL
 from revoking import FRESH, logout_token
@@ -163,6 +165,27 @@ def test_the_prompt_of_a_run_is_on_top_of_its_decisions_with_no_secret_in_it(wor
     said = words(auditor.get(f"/console/activity/{waits.json['decision_id']}"))
     assert "Untrusted text: the prompt with which the run was opened. Drop <i>t</i> with" in said
     assert secret not in said
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_nobody_signs_in_where_the_network_would_see_the_session(world: World, scheme: str) -> None:
+    deployment, offered = world.deployment, scheme == "https"
+    path = deployment.folder / f"{scheme}.toml"
+    where = f"{scheme}://counterfoil.example.com/console/signin/callback"
+    path.write_text(
+        (deployment.folder / "counterfoil.toml").read_text()
+        + f'\n[console]\nredirect_uri = "{where}"\n'
+    )
+    app = create_app(load_config(path, deployment.service.environment))
+    adapters = app.extensions["counterfoil"]
+    try:
+        browser = Visitor(app, "counterfoil.example.com", scheme=scheme)
+        assert ("SAML" in words(browser.get("/console/signin"))) == offered
+        status = browser.get("/console/signin/start/saml").status
+        assert status == (302 if offered else 404)
+    finally:
+        for adapter in (adapters.reader, adapters.policy, adapters.ledger, adapters.xml_reader):
+            adapter.close()
 
 
 def test_no_way_but_the_configured_ones_is_there(person: Person) -> None:

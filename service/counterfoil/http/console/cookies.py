@@ -13,10 +13,16 @@ from typing import Final
 
 from werkzeug.http import dump_cookie
 
+from counterfoil.core.urls import is_plain_loopback
 from counterfoil.http.exchange import Environ
 
 MAX_HEADER_CHARACTERS: Final = 16_384
 _GONE: Final = 0
+
+
+def keeps_secrets(address: str) -> bool:
+    """Whether what a browser sends there is seen by nobody else: https, or this machine."""
+    return address.startswith("https://") or is_plain_loopback(address)
 
 
 @dataclass(frozen=True, slots=True)
