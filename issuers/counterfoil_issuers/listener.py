@@ -8,16 +8,18 @@ as it was sent.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from counterfoil.core.model import JsonValue
 from counterfoil.core.urls import is_loopback_host
@@ -27,6 +29,8 @@ from counterfoil_issuers.contract import TargetError
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
+_VERSIONS: Final = frozenset({HttpVersion10, HttpVersion11})
 
 MAX_CONNECTIONS: Final = 256
 MAX_LINE_BYTES: Final = 16_384  # a target of 8,192 characters and the method fit
@@ -96,6 +100,12 @@ class Listener:
         self._runner: web.ServerRunner | None = None
         self.port = address.port
 
+    @property
+    def url(self) -> str:
+        """How it is called where it listens."""
+        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
+        return f"{self._address.scheme}://{host}:{self.port}"
+
     def start(self) -> None:
         """Listen; requests are answered when this returns.
 
@@ -145,7 +155,7 @@ class Listener:
             connection_seconds=self._seconds,
             access_log=None,  # it would hold targets, and a query may hold a secret
             keepalive_timeout=15.0,
-            lingering_time=0.0,  # the rest of a refused body is never read as a request
+            lingering_time=2.0,  # the rest of a refused body is read, and thrown away
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             auto_decompress=False,  # what is judged is what was sent
@@ -160,7 +170,12 @@ class Listener:
 
     async def _once(self, request: web.BaseRequest) -> web.StreamResponse:
         """What follows on the same connection is nobody's request: a smuggled one, or its rest."""
-        response = await self._handler(request)
+        if request.version not in _VERSIONS:
+            response: web.StreamResponse = web.Response(
+                status=HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+            )
+        else:
+            response = await self._handler(request)
         response.force_close()
         return response
 
@@ -173,12 +188,35 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
+class _Connection(web.RequestHandler):
+    """Says nothing of what it was sent, neither back nor in a log: it may hold a secret."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """An answer to what no parser takes, or to a fault of ours."""
+        del message
+        _log.warning("refused with %d: %s", status, type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun")
+        response = web.Response(status=status)
+        response.force_close()
+        return response
+
+
 class _Server(web.Server):
     """Bounds how many connections there are, and how long each lives."""
 
     def __init__(self, handler: Handler, *, connection_seconds: float, **settings: Any) -> None:
         super().__init__(handler, **settings)
-        self._seconds = connection_seconds
+        self._seconds, self._settings = connection_seconds, settings
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=self._loop, **self._settings)
 
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
