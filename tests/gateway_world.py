@@ -95,7 +95,7 @@ class World:
         )
         self.issuer.check(job)
         secret = self.issuer.make(job).secret
-        return Holder(secret["gateway"], secret["key"], job)
+        return Holder(secret["url"], secret["key"], job)
 
     def may(self, method: str, target: str, body: str | None = None) -> Holder:
         """As `holder`, of one call."""

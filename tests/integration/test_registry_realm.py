@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,6 +109,19 @@ def test_realm_refuses_in_oauths_words(issuer: Registry, secret: Any, name: str)
     assert (answer.status_code, answer.json()["error"]) == (status, error)
     assert "access_token" not in answer.text
     assert _ask(issuer, "POST", data=_form(secret)).status_code == 200
+
+
+def test_one_connection_carries_one_question(issuer: Registry, secret: Any) -> None:
+    who = base64.b64encode(f"{secret['username']}:{secret['password']}".encode()).decode()
+    line = "GET /token?service=registry.example.com HTTP/1.1"
+    one = f"{line}\r\nHost: x\r\nAuthorization: Basic {who}\r\n\r\n".encode()
+    address = ("127.0.0.1", issuer.listener.port)
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(one + one)
+        answer = b""
+        while piece := connection.recv(65_536):
+            answer += piece
+    assert answer.count(b"HTTP/1.1 200 OK") == 1
 
 
 def test_credentials_in_other_places_count_nowhere(issuer: Registry, secret: Any) -> None:

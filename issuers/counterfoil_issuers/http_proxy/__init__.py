@@ -87,7 +87,7 @@ class Api:
             )
         )
         return Made(
-            secret={"gateway": self.url or self.listener.url, "key": key, "origin": self.origin},
+            secret={"url": self.url or self.listener.url, "key": key},
             public={"origin": self.origin},
             expires_at=job.deadline,
         )

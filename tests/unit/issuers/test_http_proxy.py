@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,14 @@ def test_key_is_kept_nowhere_and_nothing_secret_is_public(issuer: Api) -> None:
     assert "0123456789" not in repr(issuer) + repr(issuer.listener.__dict__)
     issuer.make(job)  # one name, one key
     assert issuer.passes.known(key, 0) is None
+
+
+def test_request_that_was_being_read_when_its_job_ended_does_not_go_out(issuer: Api) -> None:
+    one, other = _job(_may()), replace(_job(_may()), jti="k")
+    held = {job.jti: issuer.passes.known(issuer.make(job).secret["key"], 0) for job in (one, other)}
+    issuer.end(one)
+    taken = {jti: issuer.passes.take(holder, next(iter(holder.decided))) for jti, holder in held.items() if holder}  # fmt: skip
+    assert taken == {"j": False, "k": True}
 
 
 ADDRESSES = {
