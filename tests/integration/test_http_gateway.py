@@ -300,6 +300,26 @@ def test_answer_that_is_cut_on_its_way_is_not_taken_for_whole(
     assert world.may("GET", TARGET).send("GET", TARGET).status_code == 200
 
 
+def test_answer_that_switches_to_something_else_is_withheld(
+    world: World, upstream: RawUpstream
+) -> None:
+    upstream.answer = (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"
+    )
+    answer = world.may("GET", TARGET).send("GET", TARGET)
+    assert (answer.status_code, answer.json()["error"]) == (502, "answer_not_final")
+    assert "Upgrade" not in answer.headers
+
+
+def test_holder_cannot_add_to_the_header_of_the_standing_credential(
+    upstream: RawUpstream, tmp_path: Path
+) -> None:
+    with gateway(tmp_path, upstream.origin, header="X-Api-Version", value="standing-2026") as world:
+        own = {"X-API-Version": "mine"}
+        assert world.may("GET", TARGET).send("GET", TARGET, headers=own).status_code == 200
+    assert upstream.head[1]["x-api-version"] == "standing-2026"
+
+
 def test_head_is_answered_without_a_body(world: World, upstream: RawUpstream) -> None:
     upstream.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nETag: 1\r\n\r\n"
     answer = world.may("HEAD", TARGET).send("HEAD", TARGET)

@@ -39,6 +39,10 @@ _SECONDS: Final = 30
 _MAX_ANSWER_BYTES: Final = 10_485_760
 _CUT_SECONDS: Final = 5.0
 _HEADER_SECONDS: Final = 15.0  # beside an exchange: a connection that sends nothing
+_FRAMING: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "expect"}
+    | {"te", "trailer", "upgrade", "keep-alive", "content-encoding"}
+)
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", re.ASCII)
 
 
@@ -169,7 +173,7 @@ def build(settings: Mapping[str, JsonValue], clock: Clock | None = None) -> Api:
         passes=passes,
         upstream=Upstream(
             origin=origin.origin,
-            credential=(str(settings["header"]), _credential(settings)),
+            credential=(_header(settings), _credential(settings)),
             networks=networks,
             tls=_tls(settings),
         ),
@@ -215,6 +219,13 @@ def _networks(settings: Mapping[str, JsonValue]) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(text) for text in texts)
     except ValueError as error:
         raise ConfigError(f"{error}. Write as 10.1.0.0/16.", pointer="target.networks") from error
+
+
+def _header(settings: Mapping[str, JsonValue]) -> str:
+    name = str(settings["header"])
+    if name.lower() in _FRAMING:
+        raise ConfigError(f"{name} says where a request ends or goes.", pointer="target.header")
+    return name
 
 
 def _credential(settings: Mapping[str, JsonValue]) -> str:

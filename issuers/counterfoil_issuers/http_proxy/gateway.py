@@ -32,6 +32,7 @@ from counterfoil_issuers.http_proxy.upstream import Upstream
 
 R = TypeVar("R", bound=web.StreamResponse)
 
+_NO_STATUS: Final = 600
 _BUFFER_BYTES: Final = 65_536  # a short answer is read whole before any of it goes on
 _UNREACHED: Final = "see that the API is up and that the gateway reaches it, then ask again"
 
@@ -99,6 +100,8 @@ class Gateway:
         self, request: web.BaseRequest, sent: Request, answer: aiohttp.ClientResponse
     ) -> web.StreamResponse:
         """The answer; one that has to end once it is begun is cut: so it is not taken for whole."""
+        if not HTTPStatus.OK <= answer.status < _NO_STATUS:
+            raise Withheld("answer_not_final")
         headers = passed_headers(answer.headers, self._secrets)
         sieve = Sieve(self._secrets, self.max_bytes)
         first = bytearray()

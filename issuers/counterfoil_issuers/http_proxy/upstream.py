@@ -98,7 +98,7 @@ class Upstream:
             aiohttp.ClientError, OSError: there is none.
         """
         name, value = self.credential
-        headers = {**request.headers, "accept-encoding": "identity", name: value}
+        headers = {**request.headers, "accept-encoding": "identity", name.lower(): value}
         async with (
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(

@@ -187,6 +187,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "odd-address": {"origin": "https://2130706433"},
     "no-network": {"networks": ["10.1.0.1/16"]},
     "no-authority": {"ca_file": "/dev/null"},
+    "framing": {"header": "Content-Length"},
+    "host": {"header": "Host"},
     "in-the-clear": {"listen": "0.0.0.0:8443"},
 }
 
