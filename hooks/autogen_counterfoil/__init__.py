@@ -22,6 +22,7 @@ from autogen_counterfoil.errors import (
     UnguardedSurfaceError,
 )
 from autogen_counterfoil.files import file_tools
+from autogen_counterfoil.gateways import through_gateway
 from autogen_counterfoil.grant import Grant, current_grant
 from autogen_counterfoil.guard import Guard
 from autogen_counterfoil.guarding import guard_tools
@@ -56,4 +57,5 @@ __all__ = [
     "protect",
     "run",
     "run_stream",
+    "through_gateway",
 ]

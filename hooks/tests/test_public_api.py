@@ -13,7 +13,7 @@ PUBLIC = {
     "ActionRefusedError", "Credential", "CredentialError", "CredentialNotIssuedError", "DPoPKey", "Grant", "Guard", "GuardedCodeExecutor",
     "GuardedComponentError", "GuardedToolAgent", "GuardedWorkbench", "HookError",
     "PathRefusedError", "PendingApproval", "Root", "docker_config", "file_tools", "kubeconfig", "UnguardedSurfaceError", "current_grant", "guard_tools", "protect", "run",
-    "run_stream",
+    "run_stream", "through_gateway",
 }  # fmt: skip
 
 
