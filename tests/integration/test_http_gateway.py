@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import requests
 from certificates import Authority
 from counterfoil_issuers.contract import Ended, Finding
 from gateway_world import STANDING, World, gateway, unheard
-from simulators.raw_upstream import PLAIN, RawUpstream, raw_upstream
+from simulators.raw_upstream import RawUpstream, raw_upstream
 
 TARGET = "/v1/orders?limit=2&state=open"
 BODY = '{"item": "ä"}'
@@ -225,105 +224,6 @@ def test_api_that_does_not_answer_ends_in_bounded_time(
     with gateway(tmp_path, upstream.origin, seconds=0.3) as world:
         answer = world.may("GET", TARGET).send("GET", TARGET)
         assert (answer.status_code, answer.json()["error"]) == (504, "no_answer_in_time")
-
-
-def _answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    lines = "".join(f"{one}\r\n" for one in headers)
-    return f"HTTP/1.1 {status}\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-def test_redirect_is_given_back_and_not_followed(world: World, upstream: RawUpstream) -> None:
-    upstream.answer = _answer(b"", f"Location: {upstream.origin}/v1/other", status="307 Go")
-    answer = world.may("GET", TARGET).send("GET", TARGET)
-    assert (answer.status_code, answer.headers["Location"]) == (307, f"{upstream.origin}/v1/other")
-    assert len(upstream.heard) == 1
-
-
-def test_cookies_and_unknown_headers_stay_behind(world: World, upstream: RawUpstream) -> None:
-    hidden = ("Set-Cookie: session=1", "X-Internal: 1", "Proxy-Authenticate: x", "Upgrade: h2c")
-    upstream.answer = _answer(b"ok", *hidden, "ETag: 1", "Link: <a>", "Link: <b>")
-    answer = world.may("GET", TARGET).send("GET", TARGET)
-    assert answer.headers["ETag"] == "1"
-    assert answer.raw.headers.getlist("Link") == ["<a>", "<b>"]
-    assert not {one.partition(":")[0] for one in hidden} & answer.headers.keys()
-
-
-WITHHELD: dict[str, tuple[bytes, str]] = {
-    "echo": (_answer(json.dumps({"authorization": STANDING}).encode()), "answer_holds_the_credential"),
-    "its-token": (_answer(b"<pre>" + STANDING.split()[1].encode()), "answer_holds_the_credential"),
-    "in-a-header": (_answer(b"", f"Link: <{STANDING}>"), "answer_holds_the_credential"),
-    "compressed": (_answer(b"x", "Content-Encoding: gzip"), "answer_compressed"),
-    "too-long": (_answer(b"x" * 200_001), "answer_too_long"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", WITHHELD)
-def test_standing_credential_and_floods_do_not_come_back(
-    world: World, upstream: RawUpstream, name: str
-) -> None:
-    upstream.answer, code = WITHHELD[name]
-    holder = world.may("GET", TARGET)
-    if name == "too-long":
-        assert _cut_or_refused(world)
-        return
-    answer = holder.send("GET", TARGET)
-    assert (answer.status_code, answer.json()["error"]) == (502, code)
-    assert [one.code for one in world.issuer.end(holder.job).findings] == [code]
-
-
-def test_long_answer_comes_whole_and_a_secret_deep_in_one_is_cut(
-    world: World, upstream: RawUpstream
-) -> None:
-    long = bytes(range(256)) * 600
-    upstream.answer = _answer(long)
-    assert world.may("GET", TARGET).send("GET", TARGET).content == long
-    upstream.answer = _answer(long + STANDING.encode() + b"x" * 1000)
-    assert _cut_or_refused(world)
-
-
-def _cut_or_refused(world: World) -> bool:
-    """Whether an answer ends before its end, or never begins: that depends on how it arrives."""
-    try:
-        answer = world.may("GET", TARGET).send("GET", TARGET)
-    except requests.RequestException:
-        return True
-    return answer.status_code == 502 and b"standing" not in answer.content
-
-
-def test_answer_that_is_cut_on_its_way_is_not_taken_for_whole(
-    world: World, upstream: RawUpstream
-) -> None:
-    for length in (100, 100_000):
-        upstream.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 150000\r\n\r\n" + b"x" * length
-        assert _cut_or_refused(world)
-    upstream.answer = PLAIN
-    assert world.may("GET", TARGET).send("GET", TARGET).status_code == 200
-
-
-def test_answer_that_switches_to_something_else_is_withheld(
-    world: World, upstream: RawUpstream
-) -> None:
-    upstream.answer = (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n"
-    )
-    answer = world.may("GET", TARGET).send("GET", TARGET)
-    assert (answer.status_code, answer.json()["error"]) == (502, "answer_not_final")
-    assert "Upgrade" not in answer.headers
-
-
-def test_holder_cannot_add_to_the_header_of_the_standing_credential(
-    upstream: RawUpstream, tmp_path: Path
-) -> None:
-    with gateway(tmp_path, upstream.origin, header="X-Api-Version", value="standing-2026") as world:
-        own = {"X-API-Version": "mine"}
-        assert world.may("GET", TARGET).send("GET", TARGET, headers=own).status_code == 200
-    assert upstream.head[1]["x-api-version"] == "standing-2026"
-
-
-def test_head_is_answered_without_a_body(world: World, upstream: RawUpstream) -> None:
-    upstream.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nETag: 1\r\n\r\n"
-    answer = world.may("HEAD", TARGET).send("HEAD", TARGET)
-    assert (answer.status_code, answer.content, answer.headers["ETag"]) == (200, b"", "1")
 
 
 def test_api_is_reached_by_tls_that_its_authority_vouches_for(tmp_path: Path) -> None:
