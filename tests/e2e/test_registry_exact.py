@@ -180,6 +180,13 @@ def test_another_password_or_an_unknown_user_gets_no_token(world: World) -> None
     assert pull(holder, reference)
 
 
+def test_check_asks_the_registry_whether_it_knows_its_realm(world: World) -> None:
+    assert world.issuer.reach() == []
+    other = dataclasses.replace(world.issuer.tokens, service="another")
+    (finding,) = dataclasses.replace(world.issuer, tokens=other).reach()
+    assert "auth.token.service" in finding
+
+
 def test_no_token_leaves_after_the_end_and_the_last_one_is_told_of(world: World) -> None:
     job = job_of(world.decided("pull", f"{THERE}:1"))
     holder = world.holder(job)

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from certificates import Authority
-from counterfoil_issuers.contract import Ended, Finding
+from counterfoil_issuers.contract import Ended, Finding, TargetError
 from gateway_world import STANDING, World, gateway, unheard
 from simulators.raw_upstream import RawUpstream, raw_upstream
 
@@ -246,6 +246,25 @@ def test_name_that_means_this_machine_is_not_reached_unless_its_network_is_confi
         assert unheard(upstream)
     with gateway(tmp_path, origin, networks=["127.0.0.0/8", "::1/128"]) as world:
         assert world.may("GET", TARGET).send("GET", TARGET).status_code == 200
+
+
+def test_check_reaches_the_api_without_sending_it_anything(
+    world: World, upstream: RawUpstream, tmp_path: Path
+) -> None:
+    assert world.issuer.reach() == []
+    authority, stranger = (Authority.make(tmp_path, name) for name in ("api", "stranger"))
+    with raw_upstream(authority.server(tmp_path)) as by_tls:
+        origin = by_tls.origin.replace("http:", "https:")
+        with gateway(tmp_path, origin, ca_file=str(authority.file)) as known:
+            assert known.issuer.reach() == []
+        with gateway(tmp_path, origin, ca_file=str(stranger.file)) as unknown, pytest.raises(TargetError):  # fmt: skip
+            unknown.issuer.reach()
+    named = f"http://localhost:{upstream.port}"
+    with gateway(tmp_path, named, networks=[]) as closed, pytest.raises(TargetError, match="net"):
+        closed.issuer.reach()
+    with gateway(tmp_path, "http://127.0.0.1:1") as nowhere, pytest.raises(TargetError):
+        nowhere.issuer.reach()
+    assert unheard(upstream)
 
 
 def test_environment_names_no_proxy_for_it(

@@ -13,8 +13,10 @@ import requests
 
 from counterfoil.keys import ensure_es256_key
 from counterfoil.system import SystemClock
-from counterfoil_issuers.contract import Job
+from counterfoil_issuers.contract import Job, TargetError
 from counterfoil_issuers.oci_registry import Registry, build
+from counterfoil_issuers.oci_registry.reaching import findings
+from simulators.raw_upstream import raw_upstream
 
 SCOPE = "repository:acme/api:pull,push"
 
@@ -109,6 +111,31 @@ def test_realm_refuses_in_oauths_words(issuer: Registry, secret: Any, name: str)
     assert (answer.status_code, answer.json()["error"]) == (status, error)
     assert "access_token" not in answer.text
     assert _ask(issuer, "POST", data=_form(secret)).status_code == 200
+
+
+CHALLENGES: dict[str, tuple[str, list[str]]] = {
+    "ours": ('Bearer realm="https://realm.example.com/token",service="SERVICE"', []),
+    "another-service": ('Bearer realm="https://realm.example.com/token",service="x"', ["service"]),
+    "another-path": ('Bearer realm="https://realm.example.com/auth",service="SERVICE"', ["realm"]),
+    "basic": ('Basic realm="x"', ["auth.token"]),
+    "none": ("", ["auth.token"]),
+}
+
+
+@pytest.mark.parametrize("name", CHALLENGES)
+def test_check_says_what_a_registry_does_not_know(issuer: Registry, name: str) -> None:
+    challenge, words = CHALLENGES[name]
+    with raw_upstream() as registry:
+        service = f"127.0.0.1:{registry.port}"
+        line = f"WWW-Authenticate: {challenge.replace('SERVICE', service)}\r\n" if challenge else ""
+        registry.answer = f"HTTP/1.1 401 No\r\n{line}Content-Length: 0\r\n\r\n".encode()
+        found = findings(registry.origin, service)
+        assert registry.head[0] == "GET /v2/ HTTP/1.1"
+        assert "authorization" not in registry.head[1]
+    assert len(found) == len(words)
+    assert all(word in line for word, line in zip(words, found, strict=True))
+    with pytest.raises(TargetError):
+        findings("http://127.0.0.1:1", service)
 
 
 def test_one_connection_carries_one_question(issuer: Registry, secret: Any) -> None:

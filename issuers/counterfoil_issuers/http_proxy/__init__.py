@@ -55,6 +55,7 @@ class Api:
     passes: Passes
     clock: Clock
     listener: Listener
+    upstream: Upstream
     types: frozenset[str] = frozenset({TYPE})
 
     def start(self) -> None:
@@ -68,6 +69,16 @@ class Api:
     def stop(self) -> None:
         """Serve it no more."""
         self.listener.stop()
+
+    def reach(self) -> list[str]:
+        """Connect to the API and send nothing: there is nothing that an operator should put right.
+
+        Raises:
+            TargetError: it is not reached, lies in a network that is not configured, or nobody
+                vouches for it.
+        """
+        self.upstream.reach()
+        return []
 
     def check(self, job: Job) -> None:
         """Refuse what is not of this API, or is not one request as it is sent.
@@ -169,14 +180,15 @@ def build(settings: Mapping[str, JsonValue], clock: Clock | None = None) -> Api:
     origin = _origin(str(settings["origin"]), networks)
     passes = Passes()
     seconds = float(str(settings.get("seconds", _SECONDS)))
+    upstream = Upstream(
+        origin=origin.origin,
+        credential=(_header(settings), _credential(settings)),
+        networks=networks,
+        tls=_tls(settings),
+    )
     gateway = Gateway(
         passes=passes,
-        upstream=Upstream(
-            origin=origin.origin,
-            credential=(_header(settings), _credential(settings)),
-            networks=networks,
-            tls=_tls(settings),
-        ),
+        upstream=upstream,
         clock=clock,
         seconds=seconds,
         max_bytes=int(str(settings.get("max_answer_bytes", _MAX_ANSWER_BYTES))),
@@ -190,6 +202,7 @@ def build(settings: Mapping[str, JsonValue], clock: Clock | None = None) -> Api:
         passes=passes,
         clock=clock,
         listener=listener,
+        upstream=upstream,
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -22,10 +23,13 @@ from yarl import URL
 from counterfoil.core.actions.contract import Unreadable
 from counterfoil.core.actions.http import Request
 from counterfoil.core.actions.http.hosts import power_of, read_host
+from counterfoil.core.actions.http.url import DEFAULT_PORTS
+from counterfoil_issuers.contract import TargetError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_CONNECTIONS: Final = 64
+_REACH_SECONDS: Final = 10.0
 _NEVER: Final = frozenset({"metadata", "special"})
 
 
@@ -89,6 +93,24 @@ class Upstream:
     credential: tuple[str, str] = field(repr=False)
     networks: tuple[Network, ...]
     tls: ssl.SSLContext
+
+    def reach(self) -> None:
+        """Connect, and send nothing.
+
+        Raises:
+            TargetError: an address may not be reached, does not answer, or nobody vouches for it.
+        """
+        parts = urlsplit(self.origin)
+        host, port = parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            if not all(may_reach(str(address[0]), self.networks) for *_, address in found):
+                raise TargetError(f"{host} is in no network of target.networks")
+            with socket.create_connection((host, port), timeout=_REACH_SECONDS) as connection:
+                if parts.scheme == "https":
+                    self.tls.wrap_socket(connection, server_hostname=host).close()
+        except OSError as error:  # SSLError is one
+            raise TargetError(f"{self.origin} is not reached: {type(error).__name__}") from error
 
     @asynccontextmanager
     async def send(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:

@@ -22,6 +22,7 @@ from counterfoil.system import SystemClock
 from counterfoil_issuers.contract import Ended, Job, Made, TargetError
 from counterfoil_issuers.listener import Listener, read_address
 from counterfoil_issuers.oci_registry.accounts import Account, Accounts, hidden
+from counterfoil_issuers.oci_registry.reaching import findings
 from counterfoil_issuers.oci_registry.realm import Realm
 from counterfoil_issuers.oci_registry.scopes import Rights, written
 from counterfoil_issuers.oci_registry.tokens import Tokens, signing
@@ -54,6 +55,14 @@ class Registry:
     def stop(self) -> None:
         """Serve it no more."""
         self.listener.stop()
+
+    def reach(self) -> list[str]:
+        """What an operator should put right at the registry; asks it who its realm is.
+
+        Raises:
+            TargetError: it does not answer.
+        """
+        return findings(self.location, self.tokens.service)
 
     def check(self, job: Job) -> None:
         """Refuse what is not of this registry, or no scope expresses.
