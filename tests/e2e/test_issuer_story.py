@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 import pytest
 
 from counterfoil.config import DEVELOPMENT_ISSUER
-from issued_roles import Orders, orders
-from servers.issuer import Issuer, make_issuer, running_issuer
-from service import PROGRAM, Service, running_service
+from issued_roles import orders
+from issuing_world import CREATE, World
+from servers.issuer import make_issuer, running_issuer
+from service import PROGRAM, running_service
 
 pytestmark = pytest.mark.e2e
-CREATE = "CREATE TABLE public.invoices (id int)"
-
-
-@dataclass
-class World:
-    service: Service
-    issuer: Issuer
-    db: Orders
-
-    def allowed(self, sql: str = CREATE) -> tuple[str, dict[str, Any]]:
-        """The token and the answer of an allow."""
-        token = self.service.token()
-        answer = self.service.authorize(sql, token=token)
-        assert answer.body["effect"] == "allow", answer.body
-        return token, answer.body
-
-    def credential(self, sql: str = CREATE) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        """The token, the allow, and what the issuer gave."""
-        token, allow = self.allowed(sql)
-        status, given = self.issuer.ask(allow["scoped_token_request"]["signed_request"])
-        assert status == 200, given
-        return token, allow, given
-
-    def outcome(self, token: str, decision: str) -> None:
-        answer = self.service.request(
-            "POST", f"/decisions/{decision}/outcome", {"status": "ok"}, token=token
-        )
-        assert answer.status == 200, answer.body
-
-    def gone(self, role: str, seconds: float = 20.0) -> bool:
-        until = time.monotonic() + seconds
-        while role in self.db.names() and time.monotonic() < until:
-            time.sleep(0.05)
-        return role not in self.db.names()
-
-    def trail(self, decision: str) -> list[str]:
-        own = self.service.token(agent=None)
-        body = self.service.request("GET", f"/decisions/{decision}", token=own).body
-        return [event["event"] for event in body["events"]]
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +47,8 @@ def test_record_tells_the_whole_story_and_verifies(world: World) -> None:
     token, allow, given = world.credential()
     world.outcome(token, allow["decision_id"])
     assert world.gone(given["credential"]["user"])
-    until = time.monotonic() + 20
-    while "credential_ended" not in world.trail(allow["decision_id"]):
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    steps = [s for s in world.trail(allow["decision_id"]) if s != "outcome"]
+    trail = world.ended(allow["decision_id"])
+    steps = [step for step in trail if step != "outcome"]
     assert steps == ["decided", "grant_redeemed", "issued", "credential_ended"]
     done = subprocess.run(
         [*PROGRAM, "verify"],
