@@ -94,7 +94,7 @@ class Kills:
     def _ask(self, decision: str, request: str, wait: float) -> dict[str, Any] | None:
         time.sleep(wait)
         try:
-            status, answer = self.world.issuer.ask(request)
+            status, answer = self._sent(request)
         except _LOST:
             self.told.count("no_answer")
             return None
@@ -106,6 +106,15 @@ class Kills:
             self.told.given[decision] = answer["credential"]["user"]
         found: dict[str, Any] = answer["credential"]
         return found
+
+    def _sent(self, request: str) -> tuple[int, Any]:
+        """Send it once; while nobody listens it was not sent."""
+        while True:
+            try:
+                return self.world.issuer.ask(request)
+            except ConnectionRefusedError:
+                self.told.count("waited")
+                time.sleep(_AGAIN_SECONDS)
 
     def _work(self, secret: dict[str, Any], sql: str) -> None:
         try:
@@ -128,7 +137,7 @@ class Kills:
     def _kill(self, kills: int) -> None:
         chance = random.Random(self.seed)  # noqa: S311 -- no secret
         for number in range(kills):
-            if self._over.wait(chance.uniform(0.5, 3.0)):
+            if self._over.wait(chance.uniform(0.3, 1.5)):
                 return
             if number % 3 == 2:
                 self._restart_service()

@@ -48,8 +48,11 @@ DEBIAN: Final = Path("/usr/lib/postgresql/15/bin")
 
 
 @contextmanager
-def debian() -> Iterator[Path]:
-    """Start Debian's PostgreSQL 15, as its own account where root asks; yields its socket."""
+def debian(*settings: str) -> Iterator[Path]:
+    """Start Debian's PostgreSQL 15, as its own account where root asks; yields its socket.
+
+    `settings` are the server's, as `log_statement=all`; it logs into `log` beside the socket.
+    """
     assert DEBIAN.is_dir(), "apt-get install postgresql-15"
     account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="counterfoil-pg15-", dir="/tmp"))
@@ -72,7 +75,8 @@ def debian() -> Iterator[Path]:
     control = (str(DEBIAN / "pg_ctl"), "-D", f"{folder}/data", "-w")
     try:
         run(str(DEBIAN / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", "postgres")
-        options = f"-k {folder} -c listen_addresses= -c fsync=off"
+        more = "".join(f" -c {setting}" for setting in settings)
+        options = f"-k {folder} -c listen_addresses= -c fsync=off{more}"
         run(*control, "-l", f"{folder}/log", "-o", options, "start")
         try:
             yield folder / ".s.PGSQL.5432"

@@ -34,7 +34,8 @@ CONNECT_SECONDS: Final = 5
 FREE_SECONDS: Final = 15.0  # how long one waits for a connection of the issuer's few
 TRIES: Final = 8
 _FIRST_PAUSE_SECONDS: Final = 0.02
-_AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
+# A lock on a table that somebody holds is not waited for here: the caller tries again, later.
+_AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected)
 _CONCURRENT: Final = "concurrently"  # tuple concurrently updated, deleted: an internal error
 _REMEDY: Final = "Write the issuer role's password there: one line."
 Result = TypeVar("Result")
