@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ MANIFEST = ROOT / "deploy" / "kubernetes" / "issuer.yaml"
 NAMESPACE = "staging"
 OTHER = "production"
 HOME = "counterfoil"
+IN_FORCE_SECONDS = 30.0
 NEVER = 4_102_444_800
 
 
@@ -35,6 +37,12 @@ def install(cluster: Cluster) -> None:
     for value in yaml.safe_load_all(MANIFEST.read_text("utf-8")):
         kind = KINDS[value["apiVersion"], value["kind"]]
         cluster.make(path_of(value, kind.plural), value)
+    own = Holder({"token": issuers_token(cluster), "server": cluster.url}, cluster.ca_file)
+    path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts?dryRun=All"
+    deadline = time.monotonic() + IN_FORCE_SECONDS
+    while not refused(own.call("POST", path, {"metadata": {"name": "not-a-credential"}})):
+        assert time.monotonic() < deadline, "the issuer's guard does not come into force"
+        time.sleep(0.2)
 
 
 def path_of(value: Mapping[str, Any], plural: str) -> str:
