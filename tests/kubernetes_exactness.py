@@ -148,7 +148,7 @@ def _guards(permission: Permission, power: str) -> bool:
     rules: Any = permission["rules"]
     writes = any({"create", "patch"} & set(rule["verbs"]) for rule in rules)
     kinds = {rule["resources"][0] for rule in rules}
-    itself = {"networkpolicies", "ingresses", "leases"}
+    itself = {"networkpolicies", "ingresses", "leases", "roles"}
     return writes and not kinds & itself and power != "image"
 
 

@@ -105,6 +105,12 @@ PLAIN: dict[str, dict[str, Any]] = {
     "LimitRange": thing(
         "v1", "LimitRange", "new", spec={"limits": [{"type": "Pod", "max": {"cpu": "2"}}]}
     ),
+    "Role": thing(
+        "rbac.authorization.k8s.io/v1",
+        "Role",
+        "new",
+        rules=[{"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get"]}],
+    ),
     "Lease": thing("coordination.k8s.io/v1", "Lease", "new", spec={"holderIdentity": "a"}),
 }
 
@@ -256,6 +262,6 @@ FEW = [
     *("apply Deployment", "apply Job", "apply ConfigMap", "apply Service", "apply two images"),
     *("apply the default token", "apply a Secret as files", "apply the node's network"),
     *("apply a balancer", "apply a switch", "create Deployment", "apply by the client", "delete"),
-    *("list Secrets", "scale", "set an image", "restart", "status", "logs", "exec"),
+    *("apply Role", "list Secrets", "scale", "set an image", "restart", "status", "logs", "exec"),
 ]
 """What the end-to-end tests run; the rest is the long proof's."""

@@ -83,6 +83,20 @@ def test_policy_is_seen_to_bite_for_every_way_to_write(
     assert holder.call("POST", path, value).status_code == 201
 
 
+def test_reading_credential_needs_no_policy_and_works_at_once(
+    cluster: Cluster, issuer: KubernetesTarget
+) -> None:
+    for turn in range(5):
+        wanted = job(f"read-{turn}", permissions(["get", "deployment", "none"]))
+        made = issuer.make(wanted)
+        assert made.public["policies"] == []
+        path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+        holder = Holder.of(made, cluster)
+        assert holder.call("GET", f"{path}/none").status_code == 404
+        assert holder.call("GET", f"{path}/web").status_code == 403
+        issuer.end(wanted)
+
+
 def test_restart_leaves_the_pod_as_it_is(cluster: Cluster, issuer: KubernetesTarget) -> None:
     path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
     cluster.make(path, named(WEB, "old"))

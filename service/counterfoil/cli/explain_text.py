@@ -105,7 +105,9 @@ def _named(kind: str, target: dict[str, JsonValue]) -> str:
     form = _NAMES.get(kind, "")
     if {field for _, field, _, _ in Formatter().parse(form)} - {None} == target.keys():
         return form.format_map(target)
-    return ".".join(str(part) for part in target.values())
+    # A cluster's core group has an empty name.
+    parts = (part for member, part in target.items() if (member, part) != ("api_group", ""))
+    return ".".join(map(str, parts))
 
 
 def _operation(item: dict[str, JsonValue]) -> str:

@@ -59,6 +59,21 @@ test_an_act_without_a_power if {
 	kubernetes.allow == set() with input as sample.of("kubernetes", [powerful]) with data.data.access as access
 }
 
+handed(verbs) := changed({
+	"verb": "hand-out",
+	"object": {"kind": "Pod", "api_group": ""},
+	"details": {"powers": ["rights"], "images": [], "fields": verbs},
+})
+
+# A right that a Role hands out is judged as an operation of its own, verb by verb.
+test_rights_that_are_handed_out if {
+	right := {"effect": "allow", "only_fields": {"/verbs/get": true, "/verbs/list": true}}
+	access := object.union(data.data.access, {"default": {"kubernetes": {"main": {"staging": {"": {"Pod": {"hand-out": {"rights": {"staging-deployer": right}}}}}}}}})
+	kubernetes.allow == {0} with input as sample.of("kubernetes", [handed(["/verbs/get"])]) with data.data.access as access
+	kubernetes.allow == set() with input as sample.of("kubernetes", [handed(["/verbs/get", "/verbs/delete"])]) with data.data.access as access
+	kubernetes.allow == set() with input as sample.of("kubernetes", [handed(["/verbs/*"])]) with data.data.access as access
+}
+
 test_not_allowed[name] if {
 	some name, op in not_allowed
 	kubernetes.allow == set() with input as sample.of("kubernetes", [op])

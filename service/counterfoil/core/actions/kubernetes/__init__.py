@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from counterfoil.core.actions.contract import Limits, Unreadable, check_size, command_text
-from counterfoil.core.actions.kubernetes.acts import act_on, answer, discovery
+from counterfoil.core.actions.kubernetes.acts import acts_on, answer, discovery
 from counterfoil.core.actions.kubernetes.canonical import canonical_manifest
 from counterfoil.core.actions.kubernetes.kubectl import read_kubectl
 from counterfoil.core.actions.kubernetes.objects import read_objects
@@ -52,7 +52,7 @@ def interpret(command: Command, limits: Limits) -> Interpretation:
     text = command_text(command)
     check_size(text, limits.manifest_bytes)
     objects = read_objects(text, _text_argument(command, NAMESPACE))
-    found = answer([act_on(item, "apply") for item in objects], resource)
+    found = answer(acts_on(objects, "apply"), resource)
     changed = {command.command_argument or "": canonical_manifest(objects)}
     return Interpretation(
         operations=found.operations,

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from counterfoil.core.actions.images import ImageReference
 from counterfoil.core.actions.kubernetes.manifest import Findings
 from counterfoil.core.actions.kubernetes.objects import Object
+from counterfoil.core.actions.kubernetes.rights import Right, handed_out, rights_in, rules_of
 from counterfoil.core.kubernetes_api.kinds import POD_SPECS, Kind
 from counterfoil.core.kubernetes_api.powers import POWERS
 from counterfoil.core.model import JsonObject, JsonValue, Operation, Permission, Resource
@@ -53,6 +54,8 @@ class Act(NamedTuple):
     findings: Findings
     span: tuple[int, int] | None
     details: JsonObject
+    hands_out: tuple[JsonObject, ...] = ()
+    """RBAC rules that making the object gives to others."""
 
 
 class Answer(NamedTuple):
@@ -62,8 +65,17 @@ class Answer(NamedTuple):
     required: tuple[Permission, ...]
 
 
-def act_on(item: Object, rule: str) -> Act:
-    """Applying or creating an object: `deploy` where it holds a pod template."""
+def acts_on(items: Sequence[Object], rule: str) -> list[Act]:
+    """Applying or creating the objects of a manifest.
+
+    Raises:
+        Unreadable: a Role among them is not sure.
+    """
+    return [_act_on(item, rule, rules_of(item, items)) for item in items]
+
+
+def _act_on(item: Object, rule: str, hands_out: tuple[JsonObject, ...]) -> Act:
+    """`deploy` where the object holds a pod template."""
     verb = "deploy" if item.kind.kind in POD_SPECS else "apply"
     name = item.name or None
     details = {"generate_name": item.generate_name} if item.generate_name else {}
@@ -76,6 +88,7 @@ def act_on(item: Object, rule: str) -> Act:
         findings=item.findings,
         span=item.span,
         details=details,
+        hands_out=hands_out,
     )
 
 
@@ -134,7 +147,19 @@ def _operations(act: Act, resource: Resource) -> list[Operation]:
             },
         )
         for power in (powers if "image" in powers else ["", *powers])
-    ]
+    ] + [_handing_out(act, right, resource) for right in rights_in(act.hands_out)]
+
+
+def _handing_out(act: Act, right: Right, resource: Resource) -> Operation:
+    """A right that others will have, judged on its own as if it were used."""
+    target, fields = handed_out(right)
+    return Operation(
+        family="kubernetes",
+        verb="hand-out",
+        object={**target, "cluster": resource.id, "namespace": act.namespace},
+        span=act.span,
+        details={"powers": ["rights"], "images": [], "fields": [*fields]},
+    )
 
 
 def image_parts(image: ImageReference) -> JsonObject:
@@ -156,12 +181,22 @@ def _permission(act: Act, resource: Resource) -> dict[str, JsonValue]:
         "type": "kubernetes",
         "locations": [resource.location],
         "identifier": act.namespace,
-        "rules": [_rule(act, *parts) for parts in RULES[act.rule]],
+        "rules": [
+            *(_rule(act, *parts) for parts in RULES[act.rule]),
+            # Who hands a right out must hold it: else the server refuses the role.
+            *(_handed_rule(right) for right in rights_in(act.hands_out)),
+        ],
     }
     if act.findings.images:
         permission["images"] = sorted({image.repository for image in act.findings.images})
     permission["powers"] = _powers(act.findings)
     return permission
+
+
+def _handed_rule(right: Right) -> JsonObject:
+    group, resource, name, verbs = right
+    names: dict[str, JsonValue] = {} if name is None else {"resourceNames": [name]}
+    return {"apiGroups": [group], "resources": [resource], **names, "verbs": [*verbs]}
 
 
 def _rule(act: Act, subresource: str, reach: str, verbs: tuple[str, ...]) -> JsonObject:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from counterfoil.core.actions.contract import Unreadable, check_size
 from counterfoil.core.actions.images import parse_image
-from counterfoil.core.actions.kubernetes.acts import Act, act_on, answer
+from counterfoil.core.actions.kubernetes.acts import Act, acts_on, answer
 from counterfoil.core.actions.kubernetes.canonical import canonical_manifest
 from counterfoil.core.actions.kubernetes.kubectl_words import VERBS, Parsed, parse
 from counterfoil.core.actions.kubernetes.manifest import Findings
@@ -104,9 +104,9 @@ def _manifest(parsed: Parsed, where: str, stdin: str | None, max_bytes: int) -> 
         targets = [(item.kind, item.namespace, item.name) for item in objects]
         return _Reading([_plain("delete", "delete", *one) for one in targets], [], text)
     if parsed.verb == "create":
-        return _Reading([act_on(item, "create") for item in objects], [], text)
+        return _Reading(acts_on(objects, "create"), [], text)
     rule = "apply" if parsed.options.get("server-side") == "true" else "client-apply"
-    acts = [act_on(item, rule) for item in objects]
+    acts = acts_on(objects, rule)
     if rule == "client-apply":
         # It may create any name, because the request that creates carries none.
         note: JsonObject = {"narrower": "--server-side"}
