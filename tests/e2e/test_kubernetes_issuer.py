@@ -10,6 +10,7 @@ import pytest
 from counterfoil.core.renderings import NotRenderable
 from counterfoil_issuers.contract import Ended, Finding, TargetError
 from counterfoil_issuers.kubernetes.api import Api
+from counterfoil_issuers.kubernetes.policies import Policies
 from counterfoil_issuers.kubernetes.target import KubernetesTarget
 from issuing_kubernetes import (
     NAMESPACE,
@@ -191,6 +192,44 @@ def test_end_killed_after_any_request_is_finished_by_the_next(
         finally:
             monkeypatch.setattr(Api, "call", whole)
     assert left(cluster, wanted.name) == []
+
+
+def test_what_limits_an_account_outlives_what_empowers_it(
+    cluster: Cluster, issuer: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, seen = Api.call, list[str]()
+
+    def seeing(self: Api, method: str, path: str, *rest: Any, **more: Any) -> Any:
+        seen.append(f"{method} {path.rsplit('/', 2)[-1 if method == 'POST' else -2]}")
+        return whole(self, method, path, *rest, **more)
+
+    wanted = job("order", permissions(SSA, WEB))
+    issuer.make(wanted)
+    monkeypatch.setattr(Api, "call", seeing)
+    issuer.end(wanted)
+    ended = [step for step in dict.fromkeys(seen) if not step.startswith("GET")]
+    assert ended == [
+        "DELETE secrets",
+        "DELETE rolebindings",
+        "POST localsubjectaccessreviews",
+        "DELETE roles",
+        "DELETE serviceaccounts",
+        "DELETE validatingadmissionpolicybindings",
+        "DELETE validatingadmissionpolicies",
+    ]
+
+
+def test_two_issuers_that_reach_for_one_policy_do_not_share_it(
+    cluster: Cluster, issuer: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (job(jti, permissions(SSA, WEB)) for jti in ("one", "other"))
+    mine = issuer.make(first).public["policies"]
+    # What another process lists at the same moment: nothing yet.
+    monkeypatch.setattr(Policies, "_all", lambda *_: iter(()))
+    theirs = target(cluster).make(second).public["policies"]
+    monkeypatch.undo()
+    assert mine != theirs
+    assert len(left(cluster, first.name)) == len(left(cluster, second.name)) == 6
 
 
 def test_account_that_others_widened_gets_no_token(

@@ -22,7 +22,7 @@ from counterfoil.resources import packaged
 from counterfoil_issuers.contract import TargetError
 from counterfoil_issuers.kubernetes import objects
 from counterfoil_issuers.kubernetes.api import connect
-from counterfoil_issuers.kubernetes.policies import Policies
+from counterfoil_issuers.kubernetes.policies import Policies, _check_same
 from counterfoil_issuers.kubernetes.reaching import needed
 from counterfoil_issuers.kubernetes.samples import sample
 from counterfoil_issuers.kubernetes.settings import read_settings
@@ -162,6 +162,16 @@ def test_settings_name_one_way_to_prove_who_the_issuer_is() -> None:
     for unsure in (without, {**TABLE, "certificate_file": "c"}):
         with pytest.raises(ConfigError):
             read_settings(unsure)
+
+
+def test_policy_that_came_back_changed_is_none() -> None:
+    made = objects.plan(job("j", WANTED), SETTINGS)
+    sent = objects.policy(made.guards[0], made, "slot-3", SETTINGS)
+    _check_same(sent, sent, "validations", "matchConditions")
+    for member in ("validations", "matchConditions"):
+        found = {**sent, "spec": {**sent["spec"], member: []}}
+        with pytest.raises(TargetError, match=f"changed {member}"):
+            _check_same(found, sent, "validations", "matchConditions")
 
 
 def test_error_of_a_server_that_does_not_answer_holds_no_token() -> None:
