@@ -2,7 +2,7 @@
 
 In schema `public` creating needs one of `database-admins`, in `audit` two people of the groups
 `database-admins` and `leads`, in `ops` one of each, lately signed in, in `brief` one within two
-seconds; selecting from `public` is allowed, everything else denied.
+seconds; in `scratch` (and for dropping there) one, who may approve similar actions in advance; selecting from `public` is allowed, everything else denied.
 """
 
 from __future__ import annotations
@@ -34,6 +34,12 @@ ADMINS, LEADS = "database-admins", "leads"
 TERMS = {
     "database-change": {"approvers": [ADMINS], "quorum": 1, "expires_in_seconds": 3600},
     "two-people": {"approvers": [ADMINS, LEADS], "quorum": 2, "expires_in_seconds": 3600},
+    "similar": {
+        "approvers": [ADMINS],
+        "quorum": 1,
+        "expires_in_seconds": 3600,
+        "similar": {"uses": 5, "seconds": 600},
+    },
     "brief": {"approvers": [ADMINS], "quorum": 1, "expires_in_seconds": 2},
     "one-each": {
         "approvers": [ADMINS, LEADS],
@@ -57,6 +63,12 @@ def approval_bundle(folder: Path, **terms: Any) -> Path:
     access["database"]["orders"] = {
         "public": {"table": {**tables, **selecting}},
         "audit": {"table": {"create": {"orders-developer": "two-people"}}},
+        "scratch": {
+            "table": {
+                "create": {"orders-developer": "similar"},
+                "drop": {"orders-developer": "similar"},
+            }
+        },
         "brief": {"table": {"create": {"orders-developer": "brief"}}},
         "ops": {"table": {"create": {"orders-developer": "one-each"}}},
     }

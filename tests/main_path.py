@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from counterfoil.app import Adapters, build_adapters, build_approvals
+from counterfoil.app import Adapters, build_adapters
+from counterfoil.app_approvals import build_approvals
 from counterfoil.app_readers import build_catalog
 from counterfoil.config import load_config
 from counterfoil.core.grant import GrantTerms

@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from flask import Blueprint
-
-from counterfoil.app_approvals import approval_flows
+from counterfoil.app_approvals import approval_endpoints, approval_flows, build_approvals
 from counterfoil.app_console import SharedFlows
 from counterfoil.app_identity import identity_endpoints
 from counterfoil.app_issuers import issuer_endpoints
@@ -23,13 +21,11 @@ from counterfoil.config import Config
 from counterfoil.core.grant import GrantTerms
 from counterfoil.core.model import Command, JsonObject, Resource
 from counterfoil.core.wire import RequestReader
-from counterfoil.flows.approvals import ApprovalDesk
 from counterfoil.flows.authorize import AuthorizeFlow, Settings
 from counterfoil.flows.callers import LiveCallers
 from counterfoil.flows.evidence import EvidenceFlow
 from counterfoil.flows.outcome import OutcomeFlow
 from counterfoil.flows.prompts import RunPrompts
-from counterfoil.http.approvals import approvals_blueprint
 from counterfoil.http.authorize import authorize_blueprint
 from counterfoil.http.credentials import Credentials
 from counterfoil.http.decisions import decisions_blueprint
@@ -51,7 +47,7 @@ from counterfoil.keys import load_grant_key
 from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
-from counterfoil.ports import Health, IdentityVerifier
+from counterfoil.ports import Health
 from counterfoil.ports_tokens import SingleUse
 from counterfoil.reading.pool import ReaderPool
 from counterfoil.reading.xml_reader import XmlReader
@@ -159,7 +155,7 @@ def create_app(config: Config) -> LeanFlask:
     app.register_blueprint(
         ledger_blueprint(_evidence(config, adapters, adapters.identity), credentials=credentials)
     )
-    app.register_blueprint(_approvals(config, adapters, credentials))
+    app.register_blueprint(approval_endpoints(config, adapters, credentials))
     for blueprint in identity_endpoints(config, adapters, credentials, _shared(config, adapters)):
         app.register_blueprint(blueprint)
     app.register_blueprint(privacy_endpoints(config, adapters, credentials))
@@ -221,17 +217,6 @@ def _proofs(config: Config, clock: SystemClock, spent: SingleUse) -> ProofVerifi
     )
 
 
-def build_approvals(config: Config, adapters: Adapters) -> ApprovalDesk:
-    """What the main path does with approvals."""
-    return ApprovalDesk(
-        ledger=adapters.ledger,
-        states=adapters.ledger.states,
-        ids=adapters.ids,
-        revocations=adapters.ledger.revocations,
-        url=config.grant.issuer,
-    )
-
-
 def _shared(config: Config, adapters: Adapters) -> SharedFlows:
     checks = _checks(config, adapters)
     return SharedFlows(
@@ -247,16 +232,6 @@ def _evidence(config: Config, adapters: Adapters, identity: IdentityVerifier) ->
         identity=identity,
         evidence=adapters.ledger.evidence,
         public_hashes=config.ledger.public_hashes,
-    )
-
-
-def _approvals(config: Config, adapters: Adapters, credentials: Credentials) -> Blueprint:
-    reading, answering = approval_flows(config, adapters, adapters.identity)
-    return approvals_blueprint(
-        reading=reading,
-        answering=answering,
-        credentials=credentials,
-        max_body_bytes=config.server.max_body_bytes,
     )
 
 

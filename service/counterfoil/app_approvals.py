@@ -1,13 +1,19 @@
-"""Builds the flows of approvals, over one way to know who asks: tokens, or console sessions."""
+"""Joins approvals to one worker's adapters: the main path's side, people's, and the paths."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from flask import Blueprint
+
 from counterfoil.config import Config
 from counterfoil.core.wire import ApprovalReader
 from counterfoil.flows.approval_reading import ApprovalReadingFlow
+from counterfoil.flows.approvals import ApprovalDesk
 from counterfoil.flows.approve import AnswerFlow
+from counterfoil.flows.templates import EndTemplateFlow, TemplateDesk
+from counterfoil.http.approvals import approvals_blueprint
+from counterfoil.http.credentials import Credentials
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
 from counterfoil.ports import Clock, IdentityVerifier, Ids
@@ -38,15 +44,50 @@ class Parts(Protocol):
         """The record."""
 
 
+def build_approvals(config: Config, parts: Parts) -> ApprovalDesk:
+    """What the main path does with approvals."""
+    return ApprovalDesk(
+        ledger=parts.ledger,
+        states=parts.ledger.states,
+        ids=parts.ids,
+        revocations=parts.ledger.revocations,
+        url=config.grant.issuer,
+        templates=TemplateDesk(
+            ledger=parts.ledger,
+            states=parts.ledger.states,
+            ids=parts.ids,
+            revocations=parts.ledger.revocations,
+        ),
+    )
+
+
+def approval_endpoints(config: Config, parts: Parts, credentials: Credentials) -> Blueprint:
+    """The paths of approvals."""
+    reading, answering = approval_flows(config, parts, parts.identity)
+    ending = EndTemplateFlow(
+        clock=parts.clock,
+        ids=parts.ids,
+        read_cancel=_reader(config, parts).read_cancel,
+        identity=parts.identity,
+        ledger=parts.ledger,
+        states=parts.ledger.states,
+        url=config.grant.issuer,
+        ledger_timeout_seconds=config.ledger.timeout_ms / 1000,
+    )
+    return approvals_blueprint(
+        reading=reading,
+        answering=answering,
+        ending=ending,
+        credentials=credentials,
+        max_body_bytes=config.server.max_body_bytes,
+    )
+
+
 def approval_flows(
     config: Config, parts: Parts, identity: IdentityVerifier
 ) -> tuple[ApprovalReadingFlow, AnswerFlow]:
     """The flows for people and agents, over one way to know who asks."""
-    reader = ApprovalReader(
-        max_bytes=config.server.max_body_bytes,
-        validate_answer=parts.schemas.validator("approval_answer"),
-        validate_cancel=parts.schemas.validator("approval_cancel"),
-    )
+    reader = _reader(config, parts)
     reading = ApprovalReadingFlow(
         clock=parts.clock,
         ids=parts.ids,
@@ -73,3 +114,11 @@ def approval_flows(
         max_sign_in_age_seconds=config.approval.max_sign_in_age_seconds,
     )
     return reading, answering
+
+
+def _reader(config: Config, parts: Parts) -> ApprovalReader:
+    return ApprovalReader(
+        max_bytes=config.server.max_body_bytes,
+        validate_answer=parts.schemas.validator("approval_answer"),
+        validate_cancel=parts.schemas.validator("approval_cancel"),
+    )

@@ -39,6 +39,33 @@ OVER = told("approval_expired", DEC, 101, approval=APR)
 TAKEN_BACK = told("approval_cancelled", DEC, 4, approval=APR, reason="withdrawn")
 OPENED = told("run_opened", RUN)
 RENEWED = told("run_renewed", RUN, 5)
+TPL, APR2, APR3, THIRD = (
+    f"{name}_{'0' * 24}2{n}" for n, name in enumerate(("tpl", "apr", "apr", "dec"))
+)
+SIMILAR = told("template_given", DEC, 2, template=TPL, approval=APR, uses=2, until=int(START) + 50)
+TPL_ENDED = told("template_ended", DEC, 9, template=TPL)
+
+
+def answering(approval: str, trail: str, seconds: float = 4.0) -> list[Event]:
+    """What one commit records where a template answers."""
+    return [
+        told("decided", trail, seconds, effect="needs_approval", approval=approval),
+        told("template_used", DEC, seconds, template=TPL, approval=approval),
+        told("approval_requested", trail, seconds, approval=approval, expires=EXPIRES, quorum=1),
+        told(
+            "approval_answered",
+            trail,
+            seconds,
+            approval=approval,
+            answer="approve",
+            status="approved",
+            template=TPL,
+            template_of=DEC,
+        ),
+    ]
+
+
+ANSWERED, ANSWERED_AGAIN = answering(APR2, OTHER), answering(APR3, THIRD, 5)
 
 
 def at(item: Event, seconds: float) -> Event:
@@ -72,6 +99,7 @@ TRUE_STORIES: dict[str, Sequence[Event]] = {
     "at the last moment": [WAITS, ASKED, at(GIVEN, 99.9), at(USED, 99.9), at(SPENT, 99.9)],
     "expired": [WAITS, ASKED, OVER],
     "withdrawn": [WAITS, ASKED, GIVEN, TAKEN_BACK],
+    "approved in advance": [WAITS, ASKED, GIVEN, SIMILAR, *ANSWERED, *ANSWERED_AGAIN, TPL_ENDED],
     "a run": [OPENED, RENEWED],
     "a kind of a later release": [told("grant_praised", DEC), told("revoked", DEC)],
     "redeemed": [GRANT, REDEEM, MADE, ENDED],
@@ -119,6 +147,29 @@ FALSE_STORIES: dict[str, tuple[Sequence[Event], str]] = {
             saying(GIVEN, of=[0, 1]),
         ],
         "without somebody from each group",
+    ),
+    "approved in advance by nobody": ([WAITS, ASKED, SIMILAR], "without an approval"),
+    "approved in advance twice": ([WAITS, ASKED, GIVEN, SIMILAR, SIMILAR], "or twice"),
+    "a template of nobody": ([WAITS, ASKED, GIVEN, *ANSWERED], "that nobody gave"),
+    "a template once too often": (
+        [WAITS, ASKED, GIVEN, saying(SIMILAR, uses=1), *ANSWERED, *ANSWERED_AGAIN],
+        "more often than it says",
+    ),
+    "a template too late": (
+        [WAITS, ASKED, GIVEN, SIMILAR, *answering(APR2, OTHER, 51)],
+        "used after its time",
+    ),
+    "a template that had ended": (
+        [WAITS, ASKED, GIVEN, SIMILAR, TPL_ENDED, *ANSWERED],
+        "that has ended",
+    ),
+    "an answer without its use": (
+        [WAITS, ASKED, GIVEN, SIMILAR, ANSWERED[0], *ANSWERED[2:]],
+        "was not used for it",
+    ),
+    "a use without its answer": (
+        [WAITS, ASKED, GIVEN, SIMILAR, *ANSWERED[:3]],
+        "no approval was answered by it",
     ),
     "spent unapproved": ([WAITS, ASKED, USED, SPENT], "that nobody gave"),
     "spent late": (

@@ -59,6 +59,23 @@ def test_a_person_reads_and_approves(desk: Desk, command: Run) -> None:
     assert desk.ask(token, approval=approval["id"])["effect"] == "allow"
 
 
+def test_a_person_approves_similar_actions_in_advance_and_ends_that(
+    desk: Desk, command: Run
+) -> None:
+    token = fresh(desk)
+    approval = desk.opened(token, "DROP TABLE scratch.old_1")
+    hole, bounds = "sql:old_1=prefix:old_", ("--uses", "2", "--within", "60")
+    for wrong in ("sql:old_1", "sql:old_1=regex:.*", "sql:old_1=number:5"):
+        code, _, said = command("approve", approval["id"], *BOB, "--yes", "--similar", wrong)
+        assert (code, "--similar" in said) == (78, True)
+    assert command("approve", approval["id"], *BOB, "--yes", "--similar", hole, *bounds)[0] == 0
+    assert desk.ask(token, "DROP TABLE scratch.old_2")["approval"]["status"] == "approved"
+    assert "used 1 of 2" in command("show", approval["id"], *BOB)[1]
+    code, said, _ = command("end", approval["id"], *BOB)
+    assert (code, said) == (0, "Ended. It was used 1 times of 2.\n")
+    assert desk.ask(token, "DROP TABLE scratch.old_3")["approval"]["status"] == "pending"
+
+
 def test_a_person_denies(desk: Desk, command: Run) -> None:
     token = fresh(desk)
     approval = desk.opened(token)

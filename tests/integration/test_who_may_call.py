@@ -44,21 +44,26 @@ class World:
     approval: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        given = self.deployment.opened(self.tenant)
+        given = self._opened()
         self.token, self.run = given["access_token"], given["run"]
         self.decision = self.deployment.ask(self.token)["decision_id"]
         waits = self.deployment.call("POST", "/authorize", self.token, DROP).json
         path = f"/approvals/{waits['approval']['id']}"
         self.approval = self.deployment.call("GET", path, self.token).json
 
+    def _opened(self, *of: Any) -> dict[str, Any]:
+        """A run in a session of its own: one person's sessions hold a bounded number of them."""
+        source = self.tenant.person(*of, sid=secrets.token_hex(8))
+        return self.deployment.opened(self.tenant, source=source)
+
     def callers(self) -> dict[str, str | None]:
         """Every kind of caller of this tenant; the agent's person has all roles."""
         tenant, roles = self.tenant, ["developers", "compliance", "administrators"]
-        powerful = self.deployment.opened(tenant, source=tenant.person("root", roles))
+        powerful = self._opened("root", roles)
         return {
             "nobody": None,
             "agent": self.token,
-            "agent in another run": self.deployment.opened(tenant)["access_token"],
+            "agent in another run": self._opened()["access_token"],
             "agent of another person": powerful["access_token"],
             "next agent of the chain": self.deployment.given(
                 self.token, launcher=tenant.desk, agent="reviewer"
@@ -140,6 +145,7 @@ NO_PERSONS = {
     "/decisions/{decision_id}/outcome",
     "/decisions/{decision_id}/issued",
     "/approvals/{approval_id}/cancel",
+    "/approvals/{approval_id}/similar/end",
     "/grants/{jti}/redeem",
 }
 ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
@@ -172,6 +178,10 @@ ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
     ("post", "/approvals/{approval_id}/cancel"): (
         call("POST", "/approvals/{approval_id}/cancel", {}),
         row(404, **OWN_RUN_ONLY),
+    ),
+    ("post", "/approvals/{approval_id}/similar/end"): (  # may, and nothing was given in advance
+        call("POST", "/approvals/{approval_id}/similar/end", {}),
+        row(404, **{**OWN_RUN_ONLY, "agent": 409}, person=409, approver=409),
     ),
     # The hashes are nobody's but auditors' until `ledger.public_hashes` says otherwise.
     **{

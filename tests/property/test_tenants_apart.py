@@ -191,10 +191,8 @@ def answer_approval(ours: Side, theirs: Side, pick: int) -> Any:
     approver = ours.person("database-admins")
     if foreign := _chosen(list(theirs.approvals), pick):
         body = {"answer": "approve", "action_digest": theirs.digests[foreign]}
-        for method, rule, sent in (
-            ("GET", "/approvals/{id}", None),
-            ("POST", "/approvals/{id}/answer", body),
-        ):
+        for end, sent in (("", None), ("/answer", body), ("/similar/end", {})):
+            method, rule = "POST" if end else "GET", f"/approvals/{{id}}{end}"
             assert ours.call(method, rule, approver, sent, id=foreign).status == 404
         for run in ours.runs:
             found = ours.call("POST", "/approvals/{id}/cancel", run.token, {}, id=foreign)

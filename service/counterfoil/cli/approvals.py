@@ -1,4 +1,4 @@
-"""`counterfoil approvals list|show|approve|deny`: a person answers, having read the exact action.
+"""`counterfoil approvals`: a person answers, having read the exact action.
 
 Talks to the service over HTTP like anybody else, with a person's own token. Everything that
 an agent or a command said is printed with control characters escaped, and what agents say of
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.approval_client import ServiceClient, add_credential_arguments, credential
+from counterfoil.cli.approval_similar import add_similar_arguments, similar
 from counterfoil.cli.text import compact, items, members, shown
 from counterfoil.config import find_config, load_config
 from counterfoil.core.model import JsonObject, JsonValue
@@ -24,6 +25,7 @@ _EPILOG = """\
 in development:
   counterfoil approvals list --sub bob --group database-admins
   counterfoil approvals approve apr_… --sub bob --group database-admins --comment "go ahead"
+  counterfoil approvals approve apr_… --similar sql:old_1=prefix:old_ --uses 5 --within 600 …
 """
 
 
@@ -36,20 +38,25 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    actions = parser.add_subparsers(dest="what", metavar="list|show|approve|deny", required=True)
+    actions = parser.add_subparsers(
+        dest="what", metavar="list|show|approve|deny|end", required=True
+    )
     for name, summary in (
         ("list", "what waits for this person's answer"),
         ("show", "one approval: the exact action and who answered"),
         ("approve", "let the action run, once"),
         ("deny", "refuse the action"),
+        ("end", "end what was approved in advance with this approval"),
     ):
         one = actions.add_parser(name, help=summary, description=summary)
         if name != "list":
             one.add_argument("id", metavar="ID", help="the approval's id, apr_…")
+        if name == "approve":
+            add_similar_arguments(one)
         if name in {"approve", "deny"}:
             one.add_argument("--comment", help="said to the agent, and recorded")
             one.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-        else:
+        elif name != "end":
             one.add_argument("--json", action="store_true", help="print what the service says")
         add_credential_arguments(one, deed="answer")
     parser.set_defaults(run=run)
@@ -66,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
     client = ServiceClient(args.url or f"http://{config.server.listen}", token)
     if args.what == "list":
         return _list(client, as_json=args.json)
+    if args.what == "end":
+        return _end(client, args.id)
     answer = client.get(f"/approvals/{args.id}")
     if answer.status != 200:  # noqa: PLR2004 -- HTTP
         return _refused(answer.body)
@@ -100,12 +109,23 @@ def _answer(client: ServiceClient, args: argparse.Namespace, approval: JsonObjec
             return EXIT_FINDING
     # The digest of what was shown: another action under this id would be refused.
     body = {"answer": args.what, "action_digest": approval.get("action_digest")}
+    if args.what == "approve" and args.similar:
+        body["similar"] = similar(args.similar, uses=args.uses, seconds=args.within)
     if args.comment is not None:
         body["comment"] = args.comment
     answer = client.post(f"/approvals/{args.id}/answer", body)
     if answer.status != 200:  # noqa: PLR2004 -- HTTP
         return _refused(answer.body)
     print(f"\nAnswered: {args.what}. The approval is {shown(str(answer.body.get('status')))}.")
+    return EXIT_GOOD
+
+
+def _end(client: ServiceClient, approval_id: str) -> int:
+    answer = client.post(f"/approvals/{approval_id}/similar/end", {})
+    if answer.status != 200:  # noqa: PLR2004 -- HTTP
+        return _refused(answer.body)
+    left = members(answer.body.get("similar"))
+    print(f"Ended. It was used {left.get('used')} times of {left.get('uses')}.")
     return EXIT_GOOD
 
 
@@ -140,6 +160,12 @@ def _lines(approval: JsonObject) -> Iterator[tuple[str, str]]:
     yield "approvers", f"{approval.get('quorum')} of {groups}"
     if approval.get("each_from"):
         yield "one each of", ", ".join(map(str, items(approval.get("each_from"))))
+    template = members(approval.get("similar"))
+    if template:
+        state = "ended" if template.get("ended") else f"until {template.get('until')}"
+        yield "similar", f"used {template.get('used')} of {template.get('uses')}, {state}"
+        for hole in items(template.get("holes")):
+            yield "hole", compact(hole)
     for item in map(members, items(approval.get("answers"))):
         said = f": {item['comment']}" if item.get("comment") else ""
         who = members(item.get("person")).get("sub", "somebody who was erased")

@@ -21,6 +21,7 @@ from counterfoil.core.approval_quorum import enough, people_of
 from counterfoil.core.canonical import canonical_bytes, digest
 from counterfoil.core.case import Case
 from counterfoil.core.model import ApprovalTerms, Caller, JsonObject, JsonValue
+from counterfoil.core.template import Template
 
 APPROVE, DENY = "approve", "deny"
 
@@ -84,7 +85,8 @@ class Approval:
     """One approval as its events tell it.
 
     `asked` is what the agent would do (`asked_json`) and why it needs approval; `launcher`
-    the client that the asking credential was given to.
+    the client that the asking credential was given to, `similar` what was approved with it in
+    advance.
     """
 
     id: str
@@ -100,6 +102,7 @@ class Approval:
     launcher: str | None = None
     answers: tuple[Answer, ...] = ()
     ended: Status | None = None
+    similar: Template | None = None
     version: int = 1
 
     @property

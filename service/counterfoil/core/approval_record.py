@@ -13,7 +13,8 @@ from typing import Protocol, cast
 
 from counterfoil.core.approval import APPROVE, DENY, Answer, Approval, Asker, Status
 from counterfoil.core.canonical import canonical_bytes
-from counterfoil.core.model import ApprovalTerms, JsonObject, JsonValue
+from counterfoil.core.model import ApprovalTerms, JsonObject, JsonValue, SimilarTerms
+from counterfoil.core.template_record import ENDED, GIVEN, USED, follow
 
 REQUESTED, ANSWERED = "approval_requested", "approval_answered"
 CANCELLED, EXPIRED, SPENT = "approval_cancelled", "approval_expired", "approval_spent"
@@ -44,6 +45,8 @@ def fold(events: Iterable[RecordedEvent], approval_id: str, decision_id: str) ->
     """The approval that a decision's events tell, or None where they tell none (any more)."""
     found: Approval | None = None
     for event in events:
+        if found is not None and (event.kind in {USED, ENDED} or _gives(event, approval_id)):
+            found = replace(found, similar=follow(found.similar, event))
         if event.plain.get("approval") != approval_id:
             continue
         if event.kind == REQUESTED and found is None:
@@ -53,6 +56,10 @@ def fold(events: Iterable[RecordedEvent], approval_id: str, decision_id: str) ->
         elif found is not None and event.kind in _ENDS:
             found = replace(found, ended=_ENDS[event.kind], version=found.version + 1)
     return found
+
+
+def _gives(event: RecordedEvent, approval_id: str) -> bool:
+    return event.kind == GIVEN and event.plain.get("approval") == approval_id
 
 
 def record_json(approval: Approval) -> bytes:
@@ -72,6 +79,9 @@ def record_json(approval: Approval) -> bytes:
             "expires_in_seconds": terms.expires_in_seconds,
             "each_from": list(terms.each_from),
             "max_sign_in_age_seconds": terms.max_sign_in_age_seconds,
+            "similar": None
+            if terms.similar is None
+            else {"uses": terms.similar.uses, "seconds": terms.similar.seconds},
             "launcher": approval.launcher,
             "expires_at": approval.expires_at,
             "asked": approval.asked,
@@ -120,6 +130,7 @@ def _opened(event: RecordedEvent, approval_id: str, decision_id: str) -> Approva
             expires_in_seconds=value["expires_in_seconds"],
             each_from=tuple(value.get("each_from", ())),
             max_sign_in_age_seconds=value.get("max_sign_in_age_seconds"),
+            similar=SimilarTerms(**value["similar"]) if value.get("similar") else None,
         ),
         launcher=value.get("launcher"),
         opened_at=event.time,

@@ -7,6 +7,7 @@ from typing import cast
 from counterfoil.core.approval import Approval, Status
 from counterfoil.core.model import JsonObject, JsonValue
 from counterfoil.core.response import policy_json
+from counterfoil.core.template import holes_json
 from counterfoil.core.times import rfc3339_second
 
 PATH = "/approvals/"
@@ -66,9 +67,23 @@ def _prompt(approval: Approval) -> JsonObject:
 def _terms(approval: Approval) -> JsonObject:
     """What the terms say besides: absent where they do not."""
     terms = approval.terms
-    groups: JsonObject = {"each_from": list(terms.each_from)} if terms.each_from else {}
-    age = terms.max_sign_in_age_seconds
-    return groups if age is None else {**groups, "max_sign_in_age_seconds": age}
+    said: dict[str, JsonValue] = {}
+    if terms.each_from:
+        said["each_from"] = list(terms.each_from)
+    if terms.max_sign_in_age_seconds is not None:
+        said["max_sign_in_age_seconds"] = terms.max_sign_in_age_seconds
+    if terms.similar is not None:
+        said["similar_at_most"] = {"uses": terms.similar.uses, "seconds": terms.similar.seconds}
+    template = approval.similar
+    if template is not None:
+        said["similar"] = {
+            "holes": holes_json(template.holes),
+            "uses": template.uses,
+            "used": template.used,
+            "until": rfc3339_second(template.until),
+            "ended": template.ended,
+        }
+    return said
 
 
 def _person(person: tuple[str, str]) -> JsonObject:

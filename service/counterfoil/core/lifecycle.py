@@ -18,6 +18,8 @@ decided, an answer after its time. A trail is what shares a `decision_id`, in lo
     not for a job whose outcome was reported.
 12. Of its credential `issued` is said once and `credential_ended` once, after the redeem, under
     the name that it was redeemed for, and nothing after its end.
+13. What was approved in advance is used as often and as long as it says, and answers one
+    approval each time (`core/lifecycle_templates.py`).
 
 Kinds without a rule pass: their features come with their own.
 """
@@ -27,6 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from counterfoil.core.approval_quorum import one_from_each
+from counterfoil.core.lifecycle_templates import TEMPLATE_KINDS, Templates
 from counterfoil.core.model import JsonObject, JsonValue
 from counterfoil.core.policy_result import MAX_EACH_FROM
 
@@ -36,6 +39,7 @@ KINDS = frozenset(
         *("approval_requested", "approval_answered", "approval_cancelled"),
         *("approval_expired", "approval_spent"),
         *("grant_redeemed", "issued", "credential_ended"),
+        *TEMPLATE_KINDS,
     }
 )
 """The kinds that a rule is about."""
@@ -85,6 +89,7 @@ class Trail:
     reported: bool = False
     approvals: dict[str, _Approval] = field(default_factory=dict)
     credential: _Credential = field(default_factory=_Credential)
+    templates: Templates = field(default_factory=Templates)
 
     def step(self, leaf: JsonObject) -> str | None:
         """Take a leaf that fits the published schema; what is wrong with it, or None."""
@@ -103,6 +108,10 @@ class Trail:
             return self._redeemed(plain, _moment(leaf["time"]))
         if kind in {"issued", "credential_ended"}:
             return self.credential.step(kind, plain)  # 12
+        if kind in TEMPLATE_KINDS:
+            giver = self.approvals.get(str(plain.get("approval")))
+            approved = giver is not None and giver.status == "approved"
+            return self.templates.step(kind, plain, str(leaf["time"]), approved=approved)
         return self._approval(kind, plain, _moment(leaf["time"]))
 
     def _begin(self, kind: str, plain: JsonObject) -> str | None:

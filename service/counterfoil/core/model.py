@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from counterfoil.core.approval_terms import ApprovalTerms as ApprovalTerms  # noqa: PLC0414
+from counterfoil.core.approval_terms import SimilarTerms as SimilarTerms  # noqa: PLC0414
+
 JsonValue: TypeAlias = (
     "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 )
@@ -133,11 +136,15 @@ class OutcomeReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRequest:
-    """What a person says about an approval; the digest names the action that they read."""
+    """What a person says about an approval; the digest names the action that they read.
+
+    `similar`: the member of that name, where they approve in advance.
+    """
 
     answer: str
     action_digest: str
     comment: str | None = None
+    similar: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,21 +294,6 @@ class Reason:
     title: str
     solution: str = ""
     details: JsonObject | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalTerms:
-    """Who may approve, how many, and until when (seconds).
-
-    `each_from`: groups from each of which one of them must come, no person for two groups.
-    `max_sign_in_age_seconds`: how long ago an approver's sign-in may lie.
-    """
-
-    approvers: tuple[str, ...]
-    quorum: int
-    expires_in_seconds: int
-    each_from: tuple[str, ...] = ()
-    max_sign_in_age_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from counterfoil.core.model import (
     JsonValue,
     Permission,
     Reason,
+    SimilarTerms,
 )
 
 DEFAULT_TTL_SECONDS: Final = 300
@@ -31,6 +32,8 @@ MAX_APPROVERS: Final = 64
 MAX_QUORUM: Final = 16
 MAX_APPROVAL_SECONDS: Final = 604_800  # a week
 MAX_SIGN_IN_AGE_SECONDS: Final = 86_400  # a day: older is no sign-in for the purpose
+MAX_SIMILAR_USES: Final = 20  # a person answers for what they can still picture
+MAX_SIMILAR_SECONDS: Final = 3_600
 MAX_EACH_FROM: Final = 4  # departments, not a parliament; the pairing tries their subsets
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+", re.ASCII)
@@ -41,7 +44,7 @@ _MAX_NAME: Final = 512
 _REQUIRED: Final = frozenset({"effect", "reasons", "permissions", "obligations"})
 _KNOWN: Final = _REQUIRED | {"approval", "ttl_seconds"}
 _APPROVAL: Final = frozenset({"approvers", "quorum", "expires_in_seconds"})
-_APPROVAL_KNOWN: Final = _APPROVAL | {"each_from", "max_sign_in_age_seconds"}
+_APPROVAL_KNOWN: Final = _APPROVAL | {"each_from", "max_sign_in_age_seconds", "similar"}
 _REASON_REQUIRED: Final = frozenset({"code", "title", "solution"})
 _REASON_KNOWN: Final = _REASON_REQUIRED | {"details"}
 _EFFECTS: Final[Mapping[str, Effect]] = {effect.value: effect for effect in Effect}
@@ -150,6 +153,17 @@ def _approval(value: JsonValue) -> ApprovalTerms:
         max_sign_in_age_seconds=None
         if "max_sign_in_age_seconds" not in value
         else _integer(age, MAX_SIGN_IN_AGE_SECONDS, "approval/max_sign_in_age_seconds"),
+        similar=_similar(value["similar"], quorum) if "similar" in value else None,
+    )
+
+
+def _similar(value: JsonValue, quorum: int) -> SimilarTerms:
+    """One person's answer in advance is never worth that of several."""
+    if not isinstance(value, Mapping) or value.keys() != {"uses", "seconds"} or quorum > 1:
+        raise NotAResult("#/approval/similar")
+    return SimilarTerms(
+        uses=_integer(value["uses"], MAX_SIMILAR_USES, "approval/similar/uses"),
+        seconds=_integer(value["seconds"], MAX_SIMILAR_SECONDS, "approval/similar/seconds"),
     )
 
 

@@ -85,6 +85,7 @@ class ApprovalReader:
             answer=cast("str", value["answer"]),
             action_digest=cast("str", value["action_digest"]),
             comment=cast("str | None", value.get("comment")),
+            similar=cast("JsonObject | None", value.get("similar")),
         )
 
     def read_cancel(self, body: bytes) -> None:

@@ -16,6 +16,8 @@ from counterfoil.errors.approval import (
     NotAnApprover,
     SelfApproval,
     SignInTooOld,
+    TemplateOver,
+    TemplateUnusable,
 )
 from counterfoil.errors.base import (
     CounterfoilError,
@@ -199,6 +201,8 @@ __all__ = [
     "SignInTooOld",
     "SourceRefused",
     "StateConflict",
+    "TemplateOver",
+    "TemplateUnusable",
     "TokenError",
     "TooManyRequests",
     "UnknownIssuer",

@@ -61,6 +61,24 @@ class ApprovalCancelled(ApprovalError):
     title = "The approval was withdrawn"
 
 
+class TemplateUnusable(ApprovalError):
+    """Similar actions cannot be approved like this in advance; nothing was answered."""
+
+    code = "approval.template_unusable"
+    title = "Similar actions cannot be approved in advance like this"
+    status = 422
+    solution = (
+        "Answer for this one action, or name whole words of its arguments, within policy's bounds."
+    )
+
+
+class TemplateOver(ApprovalError):
+    """Nothing was approved in advance with this approval, or nothing is left of it."""
+
+    code = "approval.template_over"
+    title = "There is nothing left that was approved in advance"
+
+
 class DigestMismatch(ApprovalError):
     """The answer names another action than the one that waits."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from counterfoil.core.approval import OPEN, Answer, Approval, Asker, Status
 from counterfoil.core.approval_record import (
     ANSWERED,
@@ -17,7 +20,7 @@ from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.case import caller_json
 from counterfoil.core.model import Caller, JsonObject
 from counterfoil.core.times import rfc3339_second
-from counterfoil.ports import Change, Event, Ledger, States, StoredState
+from counterfoil.ports import Change, Event, Ledger, States, StoredEvent, StoredState
 
 KIND = "approval"
 MOST_OPEN = 32
@@ -34,6 +37,15 @@ def load_at(ledger: Ledger, tenant: str, state: StoredState) -> Approval | None:
     """The approval that a state stands for, from its events."""
     trail = ledger.trail(tenant, state.decision_id)
     return fold(trail, state.key, state.decision_id)
+
+
+def in_trail(trail: Sequence[StoredEvent], decision_id: str) -> list[Approval]:
+    """The approvals that a decision's events tell."""
+    names = dict.fromkeys(
+        str(event.plain["approval"]) for event in trail if event.kind == REQUESTED
+    )
+    found = (fold(trail, name, decision_id) for name in names)
+    return [approval for approval in found if approval is not None]
 
 
 def name_of(asker: Asker, action_digest: str) -> str:
@@ -73,6 +85,16 @@ def answered(
     approval: Approval, answer: Answer, caller: Caller, *, event_id: str, now: float
 ) -> Event:
     """One person's answer, sealed under that person's own key."""
+    event = answer_event(approval, answer, event_id=event_id, now=now)
+    payload = {
+        "answer": answer_json(answer),
+        "caller": canonical_bytes({**caller_json(caller), "token_id": caller.token_id}),
+    }
+    return replace(event, payload=payload)
+
+
+def answer_event(approval: Approval, answer: Answer, *, event_id: str, now: float) -> Event:
+    """The step that an answer is, without its words."""
     status = approval.with_answer(answer).status(now)
     return Event(
         kind=ANSWERED,
@@ -86,10 +108,6 @@ def answered(
             "answer": answer.answer,
             "status": status.value,
             "of": [n for n, name in enumerate(approval.terms.each_from) if name in answer.groups],
-        },
-        payload={
-            "answer": answer_json(answer),
-            "caller": canonical_bytes({**caller_json(caller), "token_id": caller.token_id}),
         },
         change=_change(approval, status, expect_version=approval.version),
     )

@@ -32,6 +32,7 @@ from counterfoil.core.policy_input import policy_input
 from counterfoil.core.times import rfc3339
 from counterfoil.flows import approval_events as record
 from counterfoil.flows.expiry import is_revoked
+from counterfoil.flows.templates import Shelf, TemplateDesk
 from counterfoil.ports import Event, Ids, Ledger, States, StoredState
 from counterfoil.ports_tokens import Revocations
 
@@ -77,6 +78,7 @@ class Settlement:
     ids: list[str | None] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     opened: dict[str, Approval] = field(default_factory=dict)  # by name: a batch asks once
+    shelf: Shelf = field(default_factory=Shelf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ class ApprovalDesk:
     ids: Ids
     revocations: Revocations
     url: str
+    templates: TemplateDesk
 
     def presented(self, cases: Sequence[Case], caller: Caller, *, now: float) -> list[Presented]:
         """Read and hold the approvals that the requests of one call name.
@@ -183,7 +186,12 @@ class ApprovalDesk:
                 closing.append(self._close(state, found, wanted, now=now))
         if self._open_count(wanted.asker, now) + len(done.opened) >= record.MOST_OPEN:
             return None
-        done.events += [*closing, record.requested(wanted, event_id=self.ids.new("evt"), now=now)]
+        similar = self.templates.answered(wanted, done.shelf, now=now)
+        if similar is None:
+            steps = [record.requested(wanted, event_id=self.ids.new("evt"), now=now)]
+        else:
+            wanted, steps = similar
+        done.events += [*closing, *steps]
         done.opened[name] = wanted
         return wanted
 

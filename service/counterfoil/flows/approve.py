@@ -7,15 +7,17 @@
    approve they signed in lately enough.
 4. Policy, once more, for an approval: it must still ask, under the same revision and terms. A
    denial needs no policy: it permits nothing.
-5. The record: one step. Of two answers at the same moment one comes second, and is judged by
-   what the first has made of it.
+5. The record: one step, and the template where similar actions are approved in advance. Of two
+   answers at the same moment one comes second, and is judged by what the first has made of it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 from counterfoil.core.approval import APPROVE, Answer, Approval
 from counterfoil.core.approval_rules import check_answer, check_sign_in
@@ -28,10 +30,18 @@ from counterfoil.core.model import (
     JsonObject,
     JsonValue,
 )
+from counterfoil.core.template import Template, check_template, read_holes
 from counterfoil.core.times import rfc3339
 from counterfoil.core.verdict import judge
-from counterfoil.errors import AgentNotAllowed, ApprovalPolicyChanged, NotFound, StateConflict
+from counterfoil.errors import (
+    AgentNotAllowed,
+    ApprovalPolicyChanged,
+    NotFound,
+    StateConflict,
+    TemplateUnusable,
+)
 from counterfoil.flows import approval_events as record
+from counterfoil.flows import template_events
 from counterfoil.flows.expiry import with_end_recorded
 from counterfoil.ports import (
     Clock,
@@ -114,10 +124,40 @@ class AnswerFlow:
             check_sign_in(caller, self.max_sign_in_age_seconds, policys, now=now)
             self._ask_policy_again(approval, now=now)  # 4
         answer = _answer_of(request, caller, now=now)
-        event = record.answered(approval, answer, caller, event_id=self.ids.new("evt"), now=now)
+        template = self._template(approval, request, answer, now=now)
+        events = [record.answered(approval, answer, caller, event_id=self.ids.new("evt"), now=now)]
+        if template is not None:
+            event_id = self.ids.new("evt")
+            events.append(template_events.given(approval, template, event_id=event_id, now=now))
         deadline = self.clock.monotonic() + self.ledger_timeout_seconds
-        self.ledger.append([event], deadline=deadline)  # 5
-        return approval.with_answer(answer)
+        self.ledger.append(events, deadline=deadline)  # 5
+        return replace(approval.with_answer(answer), similar=template)
+
+    def _template(
+        self, approval: Approval, request: AnswerRequest, answer: Answer, *, now: float
+    ) -> Template | None:
+        """What is approved in advance, None where nothing is.
+
+        Raises:
+            TemplateUnusable: policy lets nobody do that, or the template does not fit the action.
+        """
+        if request.similar is None:
+            return None
+        terms = approval.terms.similar
+        if terms is None or request.answer != APPROVE:
+            raise TemplateUnusable("policy lets nobody approve more than this one action here")
+        holes = read_holes(request.similar["holes"])
+        uses, seconds = (_whole(request.similar[name]) for name in ("uses", "expires_in_seconds"))
+        arguments = cast("JsonObject", cast("JsonObject", approval.input["action"])["arguments"])
+        check_template(holes, arguments, uses=uses, seconds=seconds, terms=terms)
+        return Template(
+            id=self.ids.new("tpl"),
+            holes=holes,
+            uses=uses,
+            until=math.floor(now) + seconds,
+            person=answer.person,
+            groups=answer.groups,
+        )
 
     def _ask_policy_again(self, approval: Approval, *, now: float) -> None:
         """Judge the recorded input as of now; nothing but the same demand will do."""
@@ -138,6 +178,10 @@ class AnswerFlow:
             or decision.approval != approval.terms
         ):
             raise ApprovalPolicyChanged
+
+
+def _whole(value: JsonValue) -> int:
+    return int(cast("float", value))  # JSON Schema's integer includes 3.0
 
 
 def _answer_of(request: AnswerRequest, caller: Caller, *, now: float) -> Answer:

@@ -42,22 +42,23 @@ class ReadsApprovals(Protocol):
 
 
 class TakesAnswers(Protocol):
-    """`flows.approve.AnswerFlow`."""
+    """`flows.approve.AnswerFlow`, and `flows.templates.EndTemplateFlow`."""
 
     def run(
         self, *, approval_id: str, body: bytes, unverified_token: str | None, proof: Proof | None
     ) -> JsonValue:
-        """Record a person's answer; raises `CounterfoilError`."""
+        """Record what a person says; raises `CounterfoilError`."""
 
 
 def approvals_blueprint(
     *,
     reading: ReadsApprovals,
     answering: TakesAnswers,
+    ending: TakesAnswers,
     credentials: Credentials,
     max_body_bytes: int,
 ) -> Blueprint:
-    """Hang the four paths of approvals."""
+    """Hang the paths of approvals."""
     blueprint = Blueprint("approvals", __name__)
 
     def listed(environ: Environ) -> Reply:
@@ -94,6 +95,18 @@ def approvals_blueprint(
         )
         return json_reply(value)
 
+    def end(environ: Environ, approval_id: str) -> Reply:
+        token, proof = credentials.read(environ)
+        value = ending.run(
+            approval_id=known_id("apr", approval_id),
+            body=json_body(environ, max_bytes=max_body_bytes),
+            unverified_token=token,
+            proof=proof,
+        )
+        return json_reply(value)
+
+    path = "/approvals/<approval_id>/similar/end"
+    hang(blueprint, path, "end_similar", end, method="POST")
     hang(blueprint, "/approvals", "listed", listed, method="GET")
     hang(blueprint, "/approvals/<approval_id>", "one", one, method="GET")
     hang(blueprint, "/approvals/<approval_id>/answer", "answer", answer, method="POST")

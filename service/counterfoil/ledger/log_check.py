@@ -116,6 +116,8 @@ class LogCheck:
             held = next(self._held, None)
         for event_id, approval in self._stories.unspent():
             self._find("log", f"{event_id} was allowed by {approval}, which was never spent")
+        for event_id in self._stories.unanswered():
+            self._find("log", f"{event_id} used a template, and no approval was answered by it")
         for event_id in self._receipts:
             self._find("log", f"{event_id} is gone, and a held receipt shows that it was there")
         self._check_row()

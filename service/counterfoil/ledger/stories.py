@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from counterfoil.core.lifecycle import KINDS, Spending, Trail, allows
+from counterfoil.core.lifecycle_templates import Answering, uses
 from counterfoil.core.model import JsonObject
 from counterfoil.core.privacy import HOLDS, Holding, erased_key
 from counterfoil.core.retention import DROPPED, read_dropped, too_soon
@@ -31,6 +32,7 @@ class Stories:
         self._earlier = earlier
         self._trails: OrderedDict[str, Trail] = OrderedDict()
         self._spending = Spending()
+        self._answering = Answering()
         self._holding = Holding()
         self._latest = ""
 
@@ -42,7 +44,9 @@ class Stories:
             problem = "the event belongs to no trail"
             if isinstance(name, str):
                 problem = self._trail(name, index).step(leaf)
-        return problem or self._kept(leaf) or self._spent(leaf, index)
+        return (
+            problem or self._kept(leaf) or self._spent(leaf, index) or self._answered(leaf, index)
+        )
 
     def _kept(self, leaf: JsonObject) -> str | None:
         """Rules 8 to 10 of `core/lifecycle.py`."""
@@ -68,7 +72,8 @@ class Stories:
     @property
     def whole(self) -> bool:
         """Whether nothing is open here: what comes next can be judged without what was."""
-        return not self._spending.due and not self._holding.standing
+        due = self._spending.due or self._answering.due
+        return not due and not self._holding.standing
 
     def _spent(self, leaf: JsonObject, index: int) -> str | None:
         problem = self._spending.step(leaf)
@@ -78,6 +83,19 @@ class Stories:
         # Its other half may lie before the place where this check began.
         granting = self._earlier(str(plain.get("granting_decision")), index)
         return None if any(allows(item, plain.get("approval")) for item in granting) else problem
+
+    def _answered(self, leaf: JsonObject, index: int) -> str | None:
+        """Rule 13, which joins two trails."""
+        problem = self._answering.step(leaf)
+        plain = leaf["plain"]
+        if problem is None or not isinstance(plain, dict):
+            return problem
+        giving = self._earlier(str(plain.get("template_of")), index)
+        return None if any(uses(item, plain) for item in giving) else problem
+
+    def unanswered(self) -> list[str]:
+        """At the end: the event of every use of a template that answered nothing."""
+        return list(self._answering.due.values())
 
     def unspent(self) -> list[tuple[str, str]]:
         """At the end: (event id, approval) of every allow whose approval was never spent."""
