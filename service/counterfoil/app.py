@@ -10,7 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from counterfoil.app_approvals import approval_endpoints, approval_flows, build_approvals
+from counterfoil.app_approvals import (
+    access_request_endpoints,
+    approval_endpoints,
+    approval_flows,
+    build_approvals,
+)
 from counterfoil.app_console import SharedFlows
 from counterfoil.app_identity import identity_endpoints
 from counterfoil.app_issuers import issuer_endpoints
@@ -47,7 +52,7 @@ from counterfoil.keys import load_grant_key
 from counterfoil.ledger.channel import SOCKET_NAME
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.policy.opa import OpaEngine
-from counterfoil.ports import Health
+from counterfoil.ports import Health, IdentityVerifier
 from counterfoil.ports_tokens import SingleUse
 from counterfoil.reading.pool import ReaderPool
 from counterfoil.reading.xml_reader import XmlReader
@@ -156,6 +161,7 @@ def create_app(config: Config) -> LeanFlask:
         ledger_blueprint(_evidence(config, adapters, adapters.identity), credentials=credentials)
     )
     app.register_blueprint(approval_endpoints(config, adapters, credentials))
+    app.register_blueprint(access_request_endpoints(config, adapters, credentials))
     for blueprint in identity_endpoints(config, adapters, credentials, _shared(config, adapters)):
         app.register_blueprint(blueprint)
     app.register_blueprint(privacy_endpoints(config, adapters, credentials))

@@ -7,11 +7,13 @@ from typing import Protocol
 from flask import Blueprint
 
 from counterfoil.config import Config
-from counterfoil.core.wire import ApprovalReader
+from counterfoil.core.wire import AccessRequestReader, ApprovalReader
+from counterfoil.flows.access_requests import AccessRequestFlow
 from counterfoil.flows.approval_reading import ApprovalReadingFlow
 from counterfoil.flows.approvals import ApprovalDesk
 from counterfoil.flows.approve import AnswerFlow
 from counterfoil.flows.templates import EndTemplateFlow, TemplateDesk
+from counterfoil.http.access_requests import access_requests_blueprint
 from counterfoil.http.approvals import approvals_blueprint
 from counterfoil.http.credentials import Credentials
 from counterfoil.ledger.client import LedgerClient
@@ -114,6 +116,21 @@ def approval_flows(
         max_sign_in_age_seconds=config.approval.max_sign_in_age_seconds,
     )
     return reading, answering
+
+
+def access_request_endpoints(
+    config: Config, parts: Parts, credentials: Credentials
+) -> Blueprint:
+    """The same approvals through AuthZEN's profile."""
+    reading, _ = approval_flows(config, parts, parts.identity)
+    reader = AccessRequestReader(
+        max_bytes=config.server.max_body_bytes,
+        validate=parts.schemas.validator("access_request"),
+    )
+    flow = AccessRequestFlow(reading=reading, read_request=reader.read)
+    return access_requests_blueprint(
+        flow, credentials=credentials, max_body_bytes=config.server.max_body_bytes
+    )
 
 
 def _reader(config: Config, parts: Parts) -> ApprovalReader:

@@ -205,6 +205,25 @@ def test_an_approver_revoked_since_has_approved_nothing(desk: Desk, by: str) -> 
     assert desk.ask(token, OTHER, approval=control["id"])["effect"] == "allow"
 
 
+def test_events_tell_what_is_new_to_those_who_may_read_it(desk: Desk) -> None:
+    token = fresh(desk)
+    approval = desk.opened(token)
+    path, headers = f"/approvals/{approval['id']}?wait=1", {"Accept": "text/event-stream"}
+
+    def events(by: str, last: str = "") -> tuple[int, str]:
+        sent = {**headers, "Last-Event-ID": last}
+        answer = desk.service.request("GET", path, token=by, headers=sent)
+        return answer.status, answer.body.decode() if isinstance(answer.body, bytes) else "problem"
+
+    assert events(fresh(desk)) == (404, "problem")
+    assert "id: pending.0\n" in events(token)[1]
+    assert events(token, "pending.0") == (200, "retry: 1000\n: nothing new\n\n")
+    desk.approve(approval)
+    assert "id: approved.1\n" in events(token, "pending.0")[1]
+    assert events(token, "approved.1") == (204, "")
+    assert desk.ask(token, approval=approval["id"])["effect"] == "allow"
+
+
 def test_a_pending_action_mutated_in_the_ledgers_file_is_answered_by_nobody(desk: Desk) -> None:
     """Written behind the writer's back, while it stands still: the last test of this service."""
     token = fresh(desk)

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from apart import access_request
 from counterfoil.core.credential import credential_name, jti_of
 from counterfoil.core.token_request import JWT_ASSERTION, TokenType
 from deployment import Deployment, Tenant, deployed
@@ -129,6 +130,12 @@ def answering(world: World, token: str | None) -> Answer:
     return call("POST", "/approvals/{approval_id}/answer", body)(world, token)
 
 
+def asking_access(world: World, token: str | None) -> Answer:
+    body = access_request("alice", world.approval["decision_id"])
+    path, key = "/access/v1/requests", secrets.token_hex(8)
+    return world.deployment.call("POST", path, token, body, HTTP_IDEMPOTENCY_KEY=key)
+
+
 REDEEM = {"action_digest": "A" * 43, "credential": credential_name("jti_" + "0" * 26)}
 ISSUED = {**REDEEM, "jti": "jti_" + "0" * 26, "status": "issued"}
 del ISSUED["action_digest"]
@@ -146,6 +153,7 @@ NO_PERSONS = {
     "/decisions/{decision_id}/issued",
     "/approvals/{approval_id}/cancel",
     "/approvals/{approval_id}/similar/end",
+    "/access/v1/requests/{task_id}/cancel",
     "/grants/{jti}/redeem",
 }
 ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
@@ -182,6 +190,15 @@ ROWS: dict[tuple[str, str], tuple[Send, dict[str, int]]] = {
     ("post", "/approvals/{approval_id}/similar/end"): (  # may, and nothing was given in advance
         call("POST", "/approvals/{approval_id}/similar/end", {}),
         row(404, **{**OWN_RUN_ONLY, "agent": 409}, person=409, approver=409),
+    ),
+    ("post", "/access/v1/requests"): (asking_access, row(400, nobody=401, agent=202)),
+    ("get", "/access/v1/requests/{task_id}"): (
+        call("GET", "/access/v1/requests/{approval_id}"),
+        row(404, **OWN_RUN_ONLY, person=200, auditor=200, approver=200),
+    ),
+    ("post", "/access/v1/requests/{task_id}/cancel"): (
+        call("POST", "/access/v1/requests/{approval_id}/cancel"),
+        row(404, **OWN_RUN_ONLY),
     ),
     # The hashes are nobody's but auditors' until `ledger.public_hashes` says otherwise.
     **{

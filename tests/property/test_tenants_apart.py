@@ -9,6 +9,7 @@ or told of it, is another one.
 from __future__ import annotations
 
 import itertools
+import re
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apart import CALLED, Run, Side
+from apart import CALLED, Run, Side, request_access
 from counterfoil.core.credential import credential_name, jti_of
 from deployment import TENANTS, URL, Deployment, deployed
 from revoking import logout_token
@@ -299,6 +300,7 @@ OPERATIONS = {
     "list": list_approvals,
     "answer": answer_approval,
     "make": make_credential,
+    "access": request_access,
     "revoke": revoke_run,
     "log out": log_out,
     "erase or hold": erase_or_hold,
@@ -340,7 +342,7 @@ def test_every_endpoint_takes_part(deployment: Deployment) -> None:
     play(deployment, [*everything, *everything])
     document = deployment.call("GET", "/openapi.json", None).json
     rules = {
-        (method, path.replace("{decision_id}", "{id}").replace("{approval_id}", "{id}"))
+        (method, re.sub(r"\{(decision|approval|task)_id\}", "{id}", path))
         for path, item in document["paths"].items()
         for method in item
         if path not in PUBLIC | SAML and not path.startswith("/.well-known")

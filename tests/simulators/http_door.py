@@ -44,7 +44,10 @@ class Answer:
         assert self.headers["Cache-Control"] == "no-store"
         value: dict[str, Any] = self.json
         assert value["status"] == self.status
-        assert value["type"] == "urn:counterfoil:problem:" + value["code"]
+        family, _, name = value["code"].partition(".")
+        ours, authzen = "urn:counterfoil:problem:", "urn:openid:authzen:access-request:error:"
+        of = authzen + name if family == "access_request" else ours + value["code"]
+        assert value["type"] == of
         assert value["request_id"] == self.headers["X-Request-ID"]
         return value
 

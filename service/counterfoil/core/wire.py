@@ -98,6 +98,24 @@ class ApprovalReader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRequestReader:
+    """Reads the bodies of access requests, whose unknown members are no fault."""
+
+    max_bytes: int
+    validate: Validate
+
+    def read(self, body: bytes) -> JsonObject:
+        """Return the object of `POST /access/v1/requests`.
+
+        Raises:
+            RequestError: not strict JSON, too large, or not of the published shape.
+        """
+        value = parse(body, max_bytes=self.max_bytes)
+        self.validate(value)
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RevocationRequestReader:
     """Reads the body of `POST /revocations`, within one bound on bytes."""
 

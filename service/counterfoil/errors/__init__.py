@@ -6,6 +6,16 @@ here means: we could not decide, or may not answer. Nothing is granted then.
 
 from __future__ import annotations
 
+from counterfoil.errors.access_request import (
+    AccessRequestError,
+    DuplicateRequest,
+    ExpiredDenial,
+    InvalidDenialBinding,
+    InvalidTaskState,
+    NotRequestable,
+    TaskExpired,
+    UnknownTask,
+)
 from counterfoil.errors.approval import (
     AlreadyAnswered,
     ApprovalCancelled,
@@ -119,6 +129,7 @@ from counterfoil.errors.token import (
 )
 
 __all__ = [
+    "AccessRequestError",
     "ActorRequired",
     "AgentNotAllowed",
     "AlreadyAnswered",
@@ -134,8 +145,10 @@ __all__ = [
     "CounterfoilError",
     "CredentialMismatch",
     "DigestMismatch",
+    "DuplicateRequest",
     "EncryptedAssertion",
     "ExpiredCredential",
+    "ExpiredDenial",
     "Finding",
     "ForgedRequest",
     "FormExpected",
@@ -154,11 +167,13 @@ __all__ = [
     "IdempotencyInProgress",
     "IdentityError",
     "IdentityUnavailable",
+    "InvalidDenialBinding",
     "InvalidLauncher",
     "InvalidProof",
     "InvalidScope",
     "InvalidSignature",
     "InvalidTarget",
+    "InvalidTaskState",
     "IssuerRefused",
     "LauncherNotAllowed",
     "LedgerCorrupt",
@@ -176,6 +191,7 @@ __all__ = [
     "NotAnApprover",
     "NotFound",
     "NotRedeemed",
+    "NotRequestable",
     "OutcomeConflict",
     "OutcomeNotExpected",
     "OwnData",
@@ -201,12 +217,14 @@ __all__ = [
     "SignInTooOld",
     "SourceRefused",
     "StateConflict",
+    "TaskExpired",
     "TemplateOver",
     "TemplateUnusable",
     "TokenError",
     "TooManyRequests",
     "UnknownIssuer",
     "UnknownKey",
+    "UnknownTask",
     "UnsupportedGrantType",
     "UnsupportedMediaType",
     "WrongAudience",

@@ -10,10 +10,12 @@ class CounterfoilError(Exception):
 
     Class attributes are the contract with callers: `code` is `family.snake_name` and
     is never reused, `status` is the HTTP status, `title` and `solution` are shown to
-    people. `detail` is for one occurrence and never holds a secret or a token.
+    people, `type_uri` is the problem's type where a standard gives it one. `detail` is for
+    one occurrence and never holds a secret or a token.
     """
 
     code: ClassVar[str] = "internal.error"
+    type_uri: ClassVar[str] = ""
     title: ClassVar[str] = "Something unexpected went wrong"
     status: ClassVar[int] = 500
     solution: ClassVar[str] = "Report it to the operator with the request id."

@@ -114,10 +114,18 @@ class ApprovalReadingFlow:
         self.read_cancel(body)
         now = self.clock.now()
         caller = self.identity.verify(unverified_token or "", now=now, proof=proof)
+        approval = self.cancel_one(approval_id, caller, now=now, again=True)
+        return approval_json(approval, url=self.url, now=now)
+
+    def cancel_one(self, approval_id: str, caller: Caller, *, now: float, again: bool) -> Approval:
+        """Withdraw it for a known caller; `again`: one that is withdrawn already is fine.
+
+        Raises:
+            NotFound, ApprovalError, LedgerError: as `cancel`.
+        """
         for _ in range(RIVALS):
             with suppress(StateConflict):
-                approval = self._cancelled(approval_id, caller, now=now)
-                return approval_json(approval, url=self.url, now=now)
+                return self._cancelled(approval_id, caller, now=now, again=again)
         raise StateConflict
 
     def _record_reading(self, caller: Caller, found: list[Approval], *, now: float) -> None:
@@ -139,12 +147,12 @@ class ApprovalReadingFlow:
             self.ledger.append([event], deadline=self._deadline())
             self.shown.note(caller, decisions)
 
-    def _cancelled(self, approval_id: str, caller: Caller, *, now: float) -> Approval:
+    def _cancelled(self, approval_id: str, caller: Caller, *, now: float, again: bool) -> Approval:
         approval = record.load(self.ledger, self.states, caller.tenant, approval_id)
         if approval is None or not approval.is_asked_by(caller):
             raise NotFound
         approval = self._settled(approval, now=now)
-        if approval.ended is Status.CANCELLED:
+        if approval.ended is Status.CANCELLED and again:
             return approval
         check_withdrawal(approval, now)
         event_id = self.ids.new("evt")

@@ -11,6 +11,7 @@ from flask import Blueprint
 from counterfoil.core.model import JsonValue
 from counterfoil.errors import SchemaViolation
 from counterfoil.flows.approval_reading import MAX_WAIT_SECONDS
+from counterfoil.http.approval_stream import stream, wants_events
 from counterfoil.http.credentials import Credentials
 from counterfoil.http.exchange import Environ, Reply, hang, json_reply
 from counterfoil.http.inbound import json_body, known_id
@@ -67,13 +68,16 @@ def approvals_blueprint(
 
     def one(environ: Environ, approval_id: str) -> Reply:
         token, proof = credentials.read(environ)
-        value = reading.one(
-            approval_id=known_id("apr", approval_id),
-            wait_seconds=_wait(environ),
-            unverified_token=token,
-            proof=proof,
-        )
-        return json_reply(value)
+        name, seconds = known_id("apr", approval_id), _wait(environ)
+
+        def read(wait_seconds: int) -> JsonValue:
+            return reading.one(
+                approval_id=name, wait_seconds=wait_seconds, unverified_token=token, proof=proof
+            )
+
+        if wants_events(environ) and proof is None:  # a proof is good for one reading
+            return stream(environ, read, seconds)
+        return json_reply(read(seconds or 0))
 
     def answer(environ: Environ, approval_id: str) -> Reply:
         token, proof = credentials.read(environ)
@@ -114,15 +118,15 @@ def approvals_blueprint(
     return blueprint
 
 
-def _wait(environ: Environ) -> int:
-    """The seconds of `?wait=`, 0 without it.
+def _wait(environ: Environ) -> int | None:
+    """The seconds of `?wait=`, None without it.
 
     Raises:
         SchemaViolation: not a whole number up to the bound, said twice, or beside others.
     """
     pairs = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     if not pairs:
-        return 0
+        return None
     name, value = pairs[0]
     if len(pairs) > 1 or name != "wait" or not _SECONDS.fullmatch(value):
         raise SchemaViolation("the query holds `wait` alone, in whole seconds", pointer="#/wait")

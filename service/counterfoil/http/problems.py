@@ -39,7 +39,7 @@ class Problems:
     def reply(self, error: CounterfoilError, *, request_id: str, headers: Headers = ()) -> Reply:
         """Return the one answer that an error has."""
         body: dict[str, JsonValue] = {
-            "type": TYPE_BASE + error.code,
+            "type": error.type_uri or TYPE_BASE + error.code,
             "title": error.title,
             "status": error.status,
             "code": error.code,
