@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
-import processes
 import pytest
 from autogen_core import CancellationToken
 
 from autogen_counterfoil import Guard, PendingApproval, protect, run
 from builders import Ran, results, sql_agent
-from running import PROGRAM, Running, running_service
+from running import PROGRAM, Running
 
 pytestmark = [
     pytest.mark.service,
@@ -66,32 +63,6 @@ async def test_drop_waits_for_another_person_and_runs_once_or_not_at_all(
     ((text, is_error),) = results(await asyncio.wait_for(running, 30))
     assert (len(ran), is_error) == ((1, False) if verdict == "approve" else (0, True))
     assert ("did not approve" in text) is (verdict == "deny")
-
-
-async def test_wait_survives_kill_nine_of_the_whole_service(tmp_path: Path) -> None:
-    ran = Ran()
-    pending: list[PendingApproval] = []
-    with running_service(tmp_path) as service:
-        token = service.token()
-        guard = Guard(service.url, on_approval=pending.append, approval_wait_seconds=60)
-        agent = protect(sql_agent(ran, "DROP TABLE public.killed"), guard)
-        running = asyncio.create_task(run(guard, agent, task=PROMPT, token=lambda: token))
-        asked = await told(pending, running)
-        for pid in processes.everyone(service.process.pid):
-            processes.kill(pid)
-        await asyncio.to_thread(service.process.wait, 30)
-        await asyncio.to_thread(service.start)
-        assert ran == []
-        assert (
-            len(json.loads(service.command("approvals", "list", *BOB, "--json"))["approvals"]) == 1
-        )
-        service.command("approvals", "approve", asked.id, *BOB, "--yes")
-        ((_, is_error),) = results(await asyncio.wait_for(running, 60))
-        assert (len(ran), is_error, len(pending)) == (1, False, 1)
-        told_of = [d for d in service.decisions() if d["arguments"]["sql"].endswith("killed")]
-        assert [d["effect"] for d in told_of] == ["needs_approval", "allow"]
-        assert told_of[0]["digest"] == told_of[1]["digest"] == asked.action_digest
-        assert told_of[1]["outcomes"] == ["ok"]
 
 
 async def test_cancelled_wait_withdraws_and_a_late_approval_runs_nothing(
