@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from counterfoil.cli import EXIT_FINDING, EXIT_GOOD, EXIT_USAGE, SubParsers
 from counterfoil.cli.approval_client import ServiceClient, add_credential_arguments, credential
 from counterfoil.cli.approval_similar import add_similar_arguments, similar
+from counterfoil.cli.fatigue import add_fatigue_arguments
 from counterfoil.cli.text import compact, items, members, shown
 from counterfoil.config import find_config, load_config
 from counterfoil.core.model import JsonObject, JsonValue
@@ -39,7 +40,7 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(
-        dest="what", metavar="list|show|approve|deny|end", required=True
+        dest="what", metavar="list|show|approve|deny|end|fatigue", required=True
     )
     for name, summary in (
         ("list", "what waits for this person's answer"),
@@ -60,6 +61,8 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
             one.add_argument("--json", action="store_true", help="print what the service says")
         add_credential_arguments(one, deed="answer")
     parser.set_defaults(run=run)
+    summary = "how often each rule asks, and whether anybody ever says no"
+    add_fatigue_arguments(actions.add_parser("fatigue", help=summary, description=summary + "."))
 
 
 def run(args: argparse.Namespace) -> int:
