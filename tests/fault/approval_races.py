@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from approval_story import BRIEF, CREATE, Desk, answering, approval_bundle, fresh, request
+from approval_story import ADMINS, BRIEF, CREATE, Desk, answering, approval_bundle, fresh, request
 from counterfoil.app import Adapters
 from counterfoil.errors import CounterfoilError
 from counterfoil.ports import PolicyAnswer, PolicyQuestion
@@ -214,8 +214,11 @@ class Changing:
 
 @contextmanager
 def changing(folder: Path, adapters: Adapters) -> Iterator[Changing]:
-    """The service's own policy and, in an OPA beside it, one with other approvers."""
-    data = approval_bundle(folder, approvers=["owners"]) / "data/access/default/data.json"
+    """The service's own policy and, in an OPA beside it, one with more approvers.
+
+    Those who may approve now may then: only that policy is another one tells the two apart.
+    """
+    data = approval_bundle(folder, approvers=[ADMINS, "owners"]) / "data/access/default/data.json"
     with real_opa({"data/access/default/data.json": data.read_text("utf-8")}) as other:
         engine = other.engine()
         try:
