@@ -167,8 +167,12 @@ def test_a_request_is_about_its_denial(desk: Desk, what: str) -> None:
 def test_anothers_denial_is_no_denial(desk: Desk) -> None:
     token = fresh(desk)
     sent = body(denied(desk, token)["decision_id"])
-    for other in (fresh(desk), desk.person("alice"), desk.person()):
-        assert_error(submit(desk, other, sent), 400, "invalid_denial_binding")
+    final = body(desk.ask(token, "DROP TABLE public.invoices")["decision_id"])
+    for other in (fresh(desk), desk.person(), desk.agent("run_other", "dave")):
+        for about in (sent, final):  # nor does it tell whether there is one
+            assert_error(submit(desk, other, about), 400, "invalid_denial_binding")
+    own = desk.person("alice")  # reads what her agent was denied, and did not ask herself
+    assert_error(submit(desk, own, sent), 400, "invalid_denial_binding")
     assert submit(desk, token, sent).status == 202
 
 
