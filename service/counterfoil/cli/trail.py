@@ -280,6 +280,8 @@ def _approval(event: StoredEvent, said: dict[str, JsonValue]) -> Iterator[Line]:
     answer = members(said.pop("answer", None))
     if answer:
         comment = f": {answer['comment']}" if answer.get("comment") else ""
-        yield "answer", f"{answer.get('answer')}{comment}"
+        who = " and ".join(map(str, items(answer.get("person"))[1:]))
+        advance = f" (given in advance by {who})" if event.plain.get("template") else ""
+        yield "answer", f"{answer.get('answer')}{advance}{comment}"
     if event.plain.get("granting_decision"):
         yield "used by", str(event.plain["granting_decision"])

@@ -124,7 +124,8 @@ class Figures:
             asked.status = str(plain.get("status"))
             if asked.answered is None:
                 asked.answered = time
-                asked.seconds = max(0.0, seconds_of(time) - seconds_of(asked.asked))
+                if "template" not in plain:  # nobody took any time over it
+                    asked.seconds = max(0.0, seconds_of(time) - seconds_of(asked.asked))
         elif kind in {"approval_cancelled", "approval_expired", "approval_spent"}:
             asked.status = str(kind)
         if not within and not asked.within and kind == "approval_spent":
@@ -166,11 +167,15 @@ def _figures(record: Record) -> Iterator[Figure]:
         yield from _decision(record, kind, plain)
     elif kind == "approval_requested":
         yield "approval", "asked"
+    elif kind == "approval_answered" and "template" in plain:
+        yield "approval", "answered in advance"
     elif kind == "approval_answered":
         yield "approval", f"answered: {plain.get('answer')}"
         yield "approval", f"answered by {_person(record)}"
     elif kind in {"approval_cancelled", "approval_expired", "approval_spent"}:
         yield "approval", kind.removeprefix("approval_")
+    elif kind in {"template_given", "template_ended"}:
+        yield "approval", f"in advance: {kind.removeprefix('template_')}"
     elif kind == "reconciled":
         yield "reconciliation", "recorded"
 

@@ -109,6 +109,27 @@ def test_how_long_approvals_took_counts_from_the_question_to_the_first_answer() 
     assert figures.asked["quick"].status == "approval_spent"
 
 
+def test_what_was_approved_in_advance_counts_for_itself_and_took_nobody_any_time() -> None:
+    log = Log()
+    log.add("template_given", 2, "dec_first", template="tpl", approval="first", uses=2, until=9)
+    log.add("approval_requested", 3, "dec_second", approval="second")
+    log.add(
+        "approval_answered",
+        3,
+        "dec_second",
+        approval="second",
+        answer="approve",
+        status="approved",
+        template="tpl",
+    )
+    figures, lines = log.counted(2, 5)
+    assert figures.durations()["answered"] == 0
+    assert UNANSWERED not in lines
+    assert lines["approval", "answered in advance"] == ["evt_2"]
+    assert lines["approval", "in advance: given"] == ["evt_0"]
+    assert not any(name.startswith("answered by") for _, name in lines)
+
+
 def test_a_period_of_nothing_has_no_numbers() -> None:
     log = Log()
     log.add("decided", 1, "dec_1", effect="deny")
