@@ -7,6 +7,7 @@ that was refused does, the approval ended at most once, and what ran is what the
 from __future__ import annotations
 
 import json
+import random
 import threading
 import time
 from collections import Counter
@@ -26,18 +27,26 @@ from main_path import flow_of, run, settings
 from simulators.real_opa import real_opa
 
 FRESH = 0.3  # a little longer than a worker goes without looking at revocations
+SEED = 1_169
+CHANCE = random.Random(SEED)  # noqa: S311 -- a schedule that can be repeated, not a secret
+APART = 0.02  # seconds; an answer takes about half of it
 ENDS = ("approval_spent", "approval_cancelled", "approval_expired")
 Rival = Callable[[], str]
 
 
 def at_once(rivals: Sequence[Rival], start_at: float = 0.0) -> list[str]:
-    """What each rival got; none begins before all are ready, and the moment has come."""
+    """What each rival got; none begins before all are ready, and the moment has come.
+
+    Without a moment each begins a chosen few milliseconds late: rivals that take unlike long
+    would else always come in the same order.
+    """
     found = ["nothing"] * len(rivals)
+    late = [0.0 if start_at else CHANCE.uniform(0, APART) for _ in rivals]
     gate = threading.Barrier(len(rivals))
 
     def one(index: int) -> None:
         gate.wait()
-        time.sleep(max(0.0, start_at - time.time()))  # noqa: TID251
+        time.sleep(late[index] or max(0.0, start_at - time.time()))  # noqa: TID251
         found[index] = rivals[index]()
 
     threads = [threading.Thread(target=one, args=(n,)) for n in range(len(rivals))]

@@ -61,6 +61,7 @@ def test_two_hundred_races_of_each_kind(tmp_path_factory: pytest.TempPathFactory
     evidence.record(
         "approval_races",
         "two rivals for one approval at the same moment, then two uses at once; outcomes by kind",
+        seed=races.SEED,
         each=count,
         outcomes=found,
         verify_findings=len(findings),
