@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, cast
 
+from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.model import JsonObject, JsonValue, SimilarTerms
 from counterfoil.errors import TemplateUnusable
 
@@ -135,7 +136,8 @@ def words_of(holes: Sequence[Hole], asked: JsonObject, now: JsonObject) -> Words
     for name, text in asked.items():
         own = [hole for hole in holes if hole.argument == name]
         if not own:
-            if type(text) is not type(now[name]) or text != now[name]:
+            # Bytes, for Python has True == 1 and 1 == 1.0.
+            if canonical_bytes(text, floats=True) != canonical_bytes(now[name], floats=True):
                 return None
             continue
         words = _words_of_text(own, text, now[name])

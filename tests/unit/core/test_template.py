@@ -81,6 +81,13 @@ def test_a_hole_holds_one_plain_word_of_its_type(text: str) -> None:
     assert (found is not None) == plain
 
 
+@pytest.mark.parametrize("other", [True, 1.0, "1", None, [1]])
+def test_what_python_calls_equal_is_not_what_was_approved(other: Any) -> None:
+    asked = of(SQL, options={"force": 1})
+    assert words_of([OLD], asked, of(SQL, options={"force": 1})) is not None
+    assert words_of([OLD], asked, of(SQL, options={"force": other})) is None
+
+
 HOLES: dict[str, tuple[Hole, list[str], list[str]]] = {
     "some words": (
         Hole(argument="sql", value="a", one_of=("a", "b")),
