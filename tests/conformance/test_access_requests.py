@@ -90,7 +90,7 @@ def test_a_request_is_a_task_that_is_pending_then_approved_then_evaluated_again(
         *("decided", "approval_requested", "access_requested"),
         *("approval_answered", "approval_spent"),
     ]
-    said = desk.trail(decision["decision_id"])[2]["payload"]["request"]
+    said = desk.trail(decision["decision_id"])[2]["payload"]["access"]
     assert said["context"]["business_justification"] == "it is empty"
 
 

@@ -138,7 +138,7 @@ class AccessRequestFlow:
             subject=approval.asker.subject,
             decision_id=approval.decision_id,
             plain={"approval": approval.id},
-            payload={"request": body},
+            payload={"access": body},
             once=Once(
                 scope=json.dumps([REQUESTED, *run, key]),
                 body_digest=digest(body),
