@@ -5,22 +5,32 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from approval_story import Desk, approving_service, fresh
+from approval_story import Desk, approving_service, fresh, request
+from fault.approval_races import at_once
 from main_path import new_run
+from processes import eventually
 from revoking import FRESH
 from servers import ledger_server
 from service import PROGRAM, Service
 
 
 @pytest.fixture(scope="module")
+def server() -> Iterator[ledger_server.Server]:
+    """One that these tests may kill."""
+    with ledger_server.serving() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def desks(
-    tmp_path_factory: pytest.TempPathFactory, postgresql_server: ledger_server.Server
+    tmp_path_factory: pytest.TempPathFactory, server: ledger_server.Server
 ) -> Iterator[tuple[Desk, Desk]]:
     """Two replicas, with the same keys and the same policy."""
-    url = postgresql_server.url(postgresql_server.new_database())
+    url = server.url(server.new_database())
     first, second = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     with (
         approving_service(first, ledger__url=url) as one,
@@ -69,6 +79,47 @@ def test_a_waiter_on_one_wakes_at_the_answer_on_the_other(desks: tuple[Desk, Des
     approval = one.opened(token)
     two.approve(approval, one.person())
     assert one.view(approval["id"], token, wait=20)["status"] == "approved"
+
+
+def test_the_last_use_of_what_was_approved_in_advance_is_won_on_one_replica(
+    desks: tuple[Desk, Desk],
+) -> None:
+    one, two = desks
+    token = fresh(one)
+    approval = one.opened(token, "DROP TABLE scratch.old_1")
+    holes = [{"argument": "sql", "value": "old_1", "prefix": "old_"}]
+    similar = {"holes": holes, "uses": 3, "expires_in_seconds": 300}
+    assert two.answer(approval, one.person(), similar=similar).status == 200
+
+    def asks(desk: Desk, number: int) -> str:
+        body = request(f"DROP TABLE scratch.old_race_{number}")
+        answer = desk.service.request("POST", "/authorize", body, token=token)
+        return str(answer.body["approval"]["status"])
+
+    got = at_once([partial(asks, desks[number % 2], number) for number in range(6)])
+    assert sorted(got) == ["approved"] * 3 + ["pending"] * 3
+    assert one.view(approval["id"], token)["similar"]["used"] == 3
+    assert one.kinds(approval["decision_id"]).count("template_used") == 3
+
+
+def test_a_pending_approval_survives_the_kill_of_the_database(
+    desks: tuple[Desk, Desk], server: ledger_server.Server
+) -> None:
+    one, two = desks
+    token = fresh(one)
+    approval = one.opened(token)
+    server.kill()
+    assert one.answer(approval, one.person()).status == 503  # nobody knows, nobody approves
+    server.start()
+
+    def ready() -> bool:
+        return all(desk.service.request("GET", "/readyz").status == 200 for desk in desks)
+
+    eventually(ready, "both replicas record again")
+    assert two.view(approval["id"], token)["status"] == "pending"
+    assert two.approve(approval, one.person())["status"] == "approved"
+    assert one.ask(token, approval=approval["id"])["effect"] == "allow"
+    assert two.ask(token, approval=approval["id"])["effect"] == "deny"
 
 
 def test_a_revocation_on_one_is_in_force_on_the_other(desks: tuple[Desk, Desk]) -> None:
