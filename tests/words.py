@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,6 +76,30 @@ def aws_call(service: str, operation: str, **parameters: Any) -> Interpretation:
 
 def aws_line(words: Sequence[str], resource: Resource = ACCOUNT) -> Interpretation:
     return read("cloud", "aws", {"command": list(words)}, command="command", resource=resource)
+
+
+def sample_plan(kind: str, verb: str) -> str:
+    """What `terraform show -json` writes of a plan with one change, cut to what is read."""
+    change: dict[str, Any] = {
+        "address": f"{kind}.orders",
+        "mode": "managed",
+        "type": kind,
+        "name": "orders",
+        "provider_name": "registry.terraform.io/hashicorp/aws",
+        "change": {
+            "actions": [verb],
+            "before": None if verb == "create" else {"name": "orders"},
+            "after": None if verb == "delete" else {"name": "orders"},
+            "after_unknown": {"id": True},
+        },
+    }
+    return json.dumps(
+        {
+            "format_version": "1.2",
+            "resource_changes": [change],
+            "configuration": {"root_module": {}},
+        }
+    )
 
 
 def terraform_plan(plan: str, resource: Resource = WORKSPACE) -> Interpretation:

@@ -19,9 +19,10 @@ import pytest
 
 from commands import codes, manifest_command, read_sql, sql_command
 from counterfoil.core.actions.contract import Limits
-from counterfoil.core.model import Command, Interpretation, JsonObject
+from counterfoil.core.model import Command, Interpretation, JsonObject, Registered
 from counterfoil.reading import process
 from counterfoil.reading.pool import ReaderPool
+from shell_read import shell_command
 
 HONEST = "SELECT id FROM public.invoices WHERE id = 7"
 CRASH = "SELECT " + "1+" * 65_500 + "1"  # 131 kB: libpg_query's own recursion overruns the stack
@@ -59,6 +60,17 @@ def test_a_parser_crash_costs_one_command_its_certainty(pool: ReaderPool) -> Non
     after = set(pool.pids())
     assert len(after) == len(before) == 3
     assert len(before - after) == 1
+
+
+def test_a_resource_that_is_not_registered_is_a_doubt_and_no_crash(pool: ReaderPool) -> None:
+    """The pool was told of no resource, and the reader names the one of the command."""
+    before = set(pool.pids())
+    command = shell_command("ls", registered=Registered())
+    answers = pool.interpret([command, sql_command(HONEST)], deadline=soon())
+    assert codes(answers[0]) == ["uncertain.resource_unknown"]
+    assert not answers[0].required
+    assert answers[1] == read_sql(HONEST)
+    assert set(pool.pids()) == before
 
 
 def test_each_of_many_crashes_is_survived(pool: ReaderPool) -> None:

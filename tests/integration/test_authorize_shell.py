@@ -46,6 +46,11 @@ MAY: Mapping[str, Any] = {
         }
     },
     "shell": {"*": {"orders-developer": "allow"}},
+    "http": {
+        "https://orders.example.com": {
+            "paths": {"get": {"/v1/orders": {"orders-developer": {"effect": "allow"}}}}
+        }
+    },
 }
 
 
@@ -100,6 +105,37 @@ def test_a_query_in_a_line_is_allowed_where_the_query_is(workspace: Service) -> 
     assert details == answer["permissions"]
     drop = "psql -d orders -c 'DROP TABLE public.invoices'"
     assert shell(workspace, drop).body["effect"] == "needs_approval"
+
+
+def test_the_result_of_a_query_may_go_to_a_file_and_the_grant_is_the_querys(
+    workspace: Service,
+) -> None:
+    line = "psql -d orders -c 'SELECT id FROM public.invoices' > out/rows.txt"
+    answer = shell(workspace, line).body
+    assert answer["effect"] == "allow", answer
+    assert [item["type"] for item in answer["permissions"]] == ["postgresql", "filesystem"]
+    request = answer["scoped_token_request"]
+    assert request["authorization_details"] == answer["permissions"][:1]
+    assert "out/rows.txt" not in str(request)
+    assert {item["type"] for item in answer["obligations"]} == {"no_symlinks"}
+    elsewhere = shell(workspace, line.replace("out/rows.txt", "secrets/rows.txt")).body
+    assert_denied(elsewhere, "policy.default_deny")
+
+
+def test_a_line_at_two_resources_is_told_how_to_become_two(workspace: Service) -> None:
+    query = "psql -d orders -c 'SELECT id FROM public.invoices'"
+    call = "curl https://orders.example.com/v1/orders"
+    line = f"{query} && {call}"
+    answer = shell(workspace, line).body
+    assert_denied(answer, "grant.several_resources")
+    (reason,) = answer["reasons"]
+    parts = {
+        item["type"]: [line[start:end] for start, end in item["parts"]]
+        for item in reason["details"]["resources"]
+    }
+    assert parts == {"postgresql": [query], "http": [call]}
+    for part in (query, call):  # control: each by itself
+        assert shell(workspace, part).body["effect"] == "allow"
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@
 What an issuer may make is what stands in the claims, nothing else; so the claims are the
 decision's own permissions, byte for byte, and each rendering is read back and compared.
 An allow whose permissions nobody can grant exactly becomes a deny with a `grant.*` code:
-running it would need a standing credential, which is what this product replaces.
+running it would need a standing credential, which is what this product replaces. One request
+is for one resource: an action with rights at two is told how to become two actions.
 
 No time in a grant outlives the caller's token, or the approval that it rests on: `exp` is
 the last moment to redeem, `credential_deadline` the last moment the credential may work.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from counterfoil.core.canonical import canonical_bytes
@@ -40,7 +41,7 @@ FORM = "application/x-www-form-urlencoded"
 
 HELD_BY_THE_HOOK = frozenset({"code", "filesystem"})
 """Permissions that no credential could carry: whoever runs the action holds to them, by the
-allow's obligations. An allow of them alone has no grant."""
+allow's obligations. An allow of them alone has no grant; beside others they stay out of it."""
 
 NO_ISSUER = Reason(
     code="grant.no_issuer",
@@ -51,6 +52,12 @@ NOT_RENDERABLE = Reason(
     code="grant.permission_not_renderable",
     title="The target cannot express exactly these permissions",
     solution="Split the action, or ask the policy's author for a permission that it can.",
+)
+SEVERAL_RESOURCES = Reason(
+    code="grant.several_resources",
+    title="The action needs credentials of several resources at once",
+    solution="Send one action for each resource. The details name them, and which parts of the "
+    "text are at each; what one part hands to another goes through a file.",
 )
 NO_TIME_LEFT = Reason(
     code="grant.no_time_left",
@@ -100,28 +107,32 @@ def issue_grant(
     """
     if decision.effect is not Effect.ALLOW:
         return decision, None
-    to_grant = [item for item in decision.permissions if item.get("type") not in HELD_BY_THE_HOOK]
+    to_grant = _carried(decision.permissions)
     if decision.permissions and not to_grant:
         return decision, None
+    ambient = _carried(reading.ambient)
+    places = _places((*to_grant, *ambient))
+    if len(places) > 1:
+        return _denied(decision, SEVERAL_RESOURCES, **_apart(places, reading)), None
     if resource is None or resource.issuer is None:
         if to_grant:
             return _denied(decision, NO_ISSUER), None
         return decision, None
     try:
-        _check_locations((*decision.permissions, *reading.ambient), resource)
-        renderings = render_all((*decision.permissions, *reading.ambient))
+        _check_locations((*to_grant, *ambient), resource)
+        renderings = render_all((*to_grant, *ambient))
     except NotRenderable as error:
-        return _denied(decision, NOT_RENDERABLE, str(error)), None
+        return _denied(decision, NOT_RENDERABLE, problem=str(error)), None
     last = caller.expires_at if approved is None else min(caller.expires_at, approved.expires_at)
     times = _times(decision, last, now)
     if times is None:
         return _denied(decision, NO_TIME_LEFT), None
-    claims = _claims(decision, caller, times) | {
+    claims = _claims(decision, to_grant, caller, times) | {
         "iss": terms.issuer,
         "aud": resource.issuer,
         "txn": decision_id,
         "jti": jti,
-        "ambient_details": list(reading.ambient),
+        "ambient_details": list(ambient),
         "action_digest": action_digest,
     }
     if approved is not None:
@@ -154,7 +165,9 @@ def _times(decision: Decision, last: float, now: float) -> _Times | None:
     return _Times(iat, min(iat + MAX_REDEEM_SECONDS, deadline), deadline)
 
 
-def _claims(decision: Decision, caller: Caller, times: _Times) -> dict[str, JsonValue]:
+def _claims(
+    decision: Decision, to_grant: Sequence[Permission], caller: Caller, times: _Times
+) -> dict[str, JsonValue]:
     claims: dict[str, JsonValue] = {
         "sub": caller.subject.sub,
         "sub_iss": caller.subject.issuer,
@@ -162,7 +175,7 @@ def _claims(decision: Decision, caller: Caller, times: _Times) -> dict[str, Json
         "nbf": times.iat,
         "exp": times.exp,
         "credential_deadline": times.credential_deadline,
-        "authorization_details": list(decision.permissions),
+        "authorization_details": list(to_grant),
         "policy": _policy(decision.policy_revision),
     }
     if caller.actor is not None:
@@ -234,16 +247,44 @@ def _check_locations(permissions: tuple[Permission, ...], resource: Resource) ->
             raise NotRenderable("a permission lies at another location than the resource")
 
 
+def _carried(permissions: Sequence[Permission]) -> tuple[Permission, ...]:
+    """Those that a credential carries, in their order."""
+    return tuple(item for item in permissions if item.get("type") not in HELD_BY_THE_HOOK)
+
+
+def _places(permissions: Sequence[Permission]) -> dict[tuple[str, str], list[int]]:
+    """Where permissions lie, each with its operations.
+
+    One that is at no one place is left out: the check against the resource refuses it.
+    """
+    found: dict[tuple[str, str], list[int]] = {}
+    for item in permissions:
+        locations, operations = item.get("locations"), item.get("operations")
+        if isinstance(locations, (list, tuple)) and len(locations) == 1:
+            place = found.setdefault((str(item.get("type")), str(locations[0])), [])
+            if isinstance(operations, (list, tuple)):
+                place.extend(index for index in operations if isinstance(index, int))
+    return found
+
+
+def _apart(
+    places: Mapping[tuple[str, str], Sequence[int]], reading: Interpretation
+) -> dict[str, JsonValue]:
+    """The resources, and which parts of the text (places of characters) are at each."""
+    count = len(reading.operations)
+    resources: list[JsonValue] = []
+    for (kind, location), indexes in places.items():
+        spans = {reading.operations[index].span for index in indexes if 0 <= index < count}
+        parts: list[JsonValue] = [list(span) for span in sorted(filter(None, spans))]
+        resources.append({"type": kind, "location": location, "parts": parts})
+    return {"resources": resources}
+
+
 def _policy(revision: str) -> JsonObject:
     return {"revision": revision, "digest": revision.rpartition("+")[2]}
 
 
-def _denied(decision: Decision, reason: Reason, problem: str = "") -> Decision:
-    if problem:
-        reason = Reason(
-            code=reason.code,
-            title=reason.title,
-            solution=reason.solution,
-            details={"problem": problem},
-        )
+def _denied(decision: Decision, reason: Reason, **details: JsonValue) -> Decision:
+    if details:
+        reason = replace(reason, details=details)
     return Decision(effect=Effect.DENY, reasons=(reason,), policy_revision=decision.policy_revision)

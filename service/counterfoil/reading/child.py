@@ -99,7 +99,11 @@ class _Reader:
 
     def read(self, packed: Packed) -> Packed:
         command = unpack_command(packed, self.catalogues, self.registered)
-        return pack_interpretation(command, _interpret(command, self.families, self.limits))
+        reading = _interpret(command, self.families, self.limits)
+        if reading.resource is not None and reading.resource.id not in self.registered.resources:
+            # The worker would take it for a lie, and end this process with all that it reads.
+            reading = uncertain("uncertain.resource_unknown", reading.resource.id)
+        return pack_interpretation(command, reading)
 
 
 def _answer(descriptor: int, progress: mmap.mmap, reader: _Reader, group: Packed) -> None:

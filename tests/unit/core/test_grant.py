@@ -19,6 +19,7 @@ from counterfoil.core.model import (
     Grant,
     Interpretation,
     JsonObject,
+    Operation,
     Reason,
     Resource,
     Subject,
@@ -193,9 +194,54 @@ def test_what_the_hook_holds_to_has_no_grant_and_hides_no_other_permission() -> 
         answer, grant = _issue(decision=replace(ALLOW, permissions=(FILE,)), resource=resource)
         assert (answer.effect, answer.permissions, grant) == (Effect.ALLOW, (FILE,), None)
     mixed = replace(ALLOW, permissions=(FILE, CREATE))
-    for resource in (None, root, ORDERS):
+    for resource in (None, root):
         answer, grant = _issue(decision=mixed, resource=resource)
         assert (answer.effect, grant) == (Effect.DENY, None)
+
+
+def test_files_beside_other_rights_stay_out_of_the_grant() -> None:
+    """No issuer could make a credential for a file; the hook holds to it by the obligation."""
+    mixed = replace(ALLOW, permissions=(FILE, CREATE))
+    reading = replace(READING, ambient=(CONNECT, {**FILE, "operations": [1]}))
+    decision, grant = _issue(mixed, reading=reading)
+    assert decision.permissions == (FILE, CREATE)  # the record and the answer say all of them
+    assert grant is not None
+    answer = scoped_token_request(grant, SIGNER.sign)
+    assert grant.claims["authorization_details"] == answer["authorization_details"] == [CREATE]
+    assert grant.claims["ambient_details"] == [CONNECT]
+    assert "srv/shop" not in json.dumps(answer)
+
+
+QUEUE: dict[str, Any] = {
+    "type": "aws_sts",
+    "locations": ["arn:aws:account:eu-central-1:123456789012:account"],
+    "identifier": "arn:aws:sqs:eu-central-1:123456789012:orders",
+    "actions": ["sqs:SendMessage"],
+    "operations": [1],
+}
+
+
+@pytest.mark.parametrize("resource", [None, ORDERS, replace(ORDERS, issuer=None)])
+def test_rights_at_two_resources_are_a_deny_that_says_how_to_split(
+    resource: Resource | None,
+) -> None:
+    create = Operation(family="database", verb="create", object={"kind": "table"}, span=(0, 40))
+    send = Operation(family="cloud", verb="sqs:SendMessage", object={"kind": "aws"}, span=(44, 90))
+    reading = replace(READING, operations=(create, send), required=(CREATE, QUEUE))
+    decision, grant = _issue(
+        replace(ALLOW, permissions=(CREATE, QUEUE)), resource=resource, reading=reading
+    )
+    (reason,) = decision.reasons
+    assert (decision.effect, decision.permissions, grant) == (Effect.DENY, (), None)
+    assert reason.code == "grant.several_resources"
+    assert "one action for each resource" in reason.solution
+    assert reason.details == {
+        "resources": [
+            {"type": "postgresql", "location": LOCATION, "parts": [[0, 40]]},
+            {"type": "aws_sts", "location": QUEUE["locations"][0], "parts": [[44, 90]]},
+        ]
+    }
+    assert _issue(reading=reading)[1] is not None  # control: one of them alone
 
 
 def test_allow_without_permissions_needs_no_issuer() -> None:
@@ -228,7 +274,9 @@ def test_permission_the_issuer_cannot_make_exactly_becomes_a_deny(name: str, whe
         decision, grant = _issue(reading=replace(READING, ambient=(FOREIGN[name],)))
     assert grant is None
     assert decision.effect is Effect.DENY
-    assert [reason.code for reason in decision.reasons] == ["grant.permission_not_renderable"]
+    several = name in {"other-location", "other-type"}
+    code = "grant.several_resources" if several else "grant.permission_not_renderable"
+    assert [reason.code for reason in decision.reasons] == [code]
 
 
 ELSEWHERE: dict[str, dict[str, Any]] = {

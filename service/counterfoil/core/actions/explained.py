@@ -107,6 +107,15 @@ PROGRAMS: Final[Mapping[str, Explanation]] = {
         "A value that limits what is made is known only once it is applied",
         "Write it in the configuration, or apply what it depends on first.",
     ),
+    "plan_command": _E(
+        "This command of terraform is not read",
+        "Plan with a tool that the operator maps, then send `terraform apply PLANFILE` with the "
+        "plan's JSON as the argument `plan`.",
+    ),
+    "plan_missing": _E(
+        "The plan that would be applied is not told",
+        "Send what `terraform show -json PLANFILE` writes as the argument `plan` beside the line.",
+    ),
     "plan_code": _E(
         "Applying the plan runs code",
         "Leave out provisioners, external data, foreign providers and fetched modules.",

@@ -67,6 +67,10 @@ SHELL: Final[Mapping[str, tuple[str, str]]] = {
         "The command changes the shell, not the world",
         "Write cd DIR && first, once and with a literal path; leave the rest out.",
     ),
+    "session": (
+        "Two programs of the line need different surroundings",
+        "Send them as lines of their own.",
+    ),
     "script": (
         "The filter's script may do more than filter",
         "Use sed -n '1,20p', sed 's/a/b/g', awk '{print $1}', plain jq, cut, sort or grep.",

@@ -149,9 +149,11 @@ def test_without_a_folder_whole_paths_are_read_and_relative_ones_are_from_the_on
 
 
 def test_rights_at_two_resources_are_of_neither() -> None:
-    line = "psql -d orders -c 'SELECT id FROM public.invoices' > out/x"
-    assert read_shell(line).resource == WORKSPACE  # whose issuer knows no database: no grant
+    query = "psql -d orders -c 'SELECT id FROM public.invoices'"
+    line = f"{query} && curl https://orders.example.com/v1/orders"
+    assert read_shell(line).resource == WORKSPACE  # whose issuer knows neither: no grant
     assert len({str(item["locations"]) for item in read_shell(line).required}) == 2
+    assert read_shell(f"{query} > out/x").resource == ORDERS  # a file is nobody's credential
 
 
 @pytest.mark.parametrize("name", ALLOWED)

@@ -126,7 +126,7 @@ def read_aws(words: Sequence[str], around: Around) -> Reading:
         raise Unreadable("uncertain.cloud_call", " ".join(words)[:64])
     service = CLI_NAMES.get(words[1], words[1])
     known = {cli_name(name): name for name in CALLS.get(service, {})}
-    # `aws s3` is another program than `aws s3api`: it makes several calls and reads files.
+    # `aws s3` is another program than `aws s3api`: only a line of a shell has its files.
     operation = known.get(words[2]) if words[1] != "s3" else None
     if operation is None:
         raise Unreadable("uncertain.cloud_call", " ".join(words[1:3])[:64])

@@ -41,9 +41,12 @@ _PROVIDERS: Final = frozenset(
     {
         "registry.terraform.io/hashicorp/aws",
         "registry.terraform.io/hashicorp/random",
+        "registry.opentofu.org/hashicorp/aws",
+        "registry.opentofu.org/hashicorp/random",
         "terraform.io/builtin/terraform",
     }
 )
+"""By their whole names, as terraform and OpenTofu write them."""
 LIMITING: Final[Mapping[str, tuple[str, ...]]] = {
     "aws_s3_bucket": ("bucket",),
     "aws_s3_bucket_policy": ("bucket", "policy"),
@@ -87,18 +90,28 @@ def plan(command: Command, text: str, resource: Resource) -> Interpretation:
     Raises:
         Unreadable: anything in it is not known, or runs code.
     """
-    document = _document(text)
-    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-    _check_configuration(_object(document.get("configuration", {})))
-    operations = tuple(_operations(document, resource, digest))
-    if not operations:
-        raise Unreadable("uncertain.plan_empty")
-    if len(operations) > MAX_OPERATIONS:
-        raise Unreadable("uncertain.too_deep", f"more than {MAX_OPERATIONS} operations")
+    operations, digest = changes(text, resource.id)
     return Interpretation(
         operations=operations,
         execute=Execute(arguments=command.arguments, session={"plan_digest": digest}),
     )
+
+
+def changes(text: str, workspace: str) -> tuple[tuple[Operation, ...], str]:
+    """What a plan changes in a registered workspace, and the digest of its JSON.
+
+    Raises:
+        Unreadable: as `plan`.
+    """
+    document = _document(text)
+    digest = "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    _check_configuration(_object(document.get("configuration", {})))
+    operations = tuple(_operations(document, workspace, digest))
+    if not operations:
+        raise Unreadable("uncertain.plan_empty")
+    if len(operations) > MAX_OPERATIONS:
+        raise Unreadable("uncertain.too_deep", f"more than {MAX_OPERATIONS} operations")
+    return operations, digest
 
 
 def _document(text: str) -> JsonObject:
@@ -117,7 +130,7 @@ def _document(text: str) -> JsonObject:
     return document
 
 
-def _operations(document: JsonObject, resource: Resource, digest: str) -> Iterator[Operation]:
+def _operations(document: JsonObject, workspace: str, digest: str) -> Iterator[Operation]:
     for item in _list(document.get("resource_changes", [])):
         change = _object(_object(item).get("change"))
         actions = tuple(str(word) for word in _list(change.get("actions")))
@@ -126,11 +139,11 @@ def _operations(document: JsonObject, resource: Resource, digest: str) -> Iterat
         verb = _VERBS.get(actions)
         if verb is None:
             raise Unreadable("uncertain.plan_action", " ".join(actions)[:64])
-        yield _operation(_object(item), change, verb, resource, digest)
+        yield _operation(_object(item), change, verb, workspace, digest)
 
 
 def _operation(
-    item: JsonObject, change: JsonObject, verb: str, resource: Resource, digest: str
+    item: JsonObject, change: JsonObject, verb: str, workspace: str, digest: str
 ) -> Operation:
     kind, address, provider = (_text(item, name) for name in ("type", "address", "provider_name"))
     if item.get("mode") != "managed" or provider not in _PROVIDERS or kind not in LIMITING:
@@ -148,7 +161,7 @@ def _operation(
         verb=verb,
         object={
             "kind": "terraform",
-            "workspace": resource.id,
+            "workspace": workspace,
             "resource_type": kind,
             "name": address,
         },

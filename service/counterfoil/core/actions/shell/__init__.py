@@ -13,7 +13,7 @@ Commands behind `&&` and `||` may not run: the operations are those that could.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -28,6 +28,7 @@ from counterfoil.core.model import (
     Command,
     Execute,
     Interpretation,
+    JsonValue,
     Permission,
     Registered,
     Resource,
@@ -36,6 +37,8 @@ from counterfoil.core.model import (
 _NULL: Final = "/dev/null"
 _STANDARD: Final = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr"})
 _HOME: Final = "cd"
+_PLAN: Final = "plan"
+"""The argument that holds the JSON of a saved plan, for a line that applies it."""
 _AFTER_CD: Final = frozenset({("&&",), (";",)})
 
 
@@ -61,8 +64,7 @@ def _interpret(command: Command, text: str, limits: Limits) -> Interpretation:
     readings = [_command(item, replace(ground, piped=_piped(line, item))) for item in rest]
     operations, required, ambient = joined(readings)
     run = _rendered(line, [reading.words for reading in readings], ground, moved=moved)
-    sessions = [reading.session for reading in readings if reading.session]
-    session = {name: value for item in sessions for name, value in item.items()}
+    session = _session(readings)
     return Interpretation(
         operations=operations,
         required=required,
@@ -86,7 +88,12 @@ def _ground(command: Command, line: Line, limits: Limits) -> tuple[Ground, bool]
         roots = roots if own in roots else (*roots, own)
         cwd = Place(root=own)
     around = Around(resources=resources, roots=roots, cwd=cwd)
-    ground = Ground(around=around, registered=command.registered, limits=limits)
+    ground = Ground(
+        around=around,
+        registered=command.registered,
+        limits=limits,
+        plan=command.arguments.get(_PLAN),
+    )
     first = line.commands[0]
     if first.words[0] != _HOME:
         return ground, False
@@ -182,12 +189,39 @@ def _quoted(words: Sequence[str]) -> str:
     return " ".join(word if isinstance(word, _Operator) else quoted(word) for word in words)
 
 
+def _session(readings: Sequence[Reading]) -> dict[str, JsonValue]:
+    """What the runner must hold to for all of the programs; variables add up.
+
+    Raises:
+        Unreadable: two want the same thing otherwise, which one line cannot give them.
+    """
+    session: dict[str, JsonValue] = {}
+    for reading in readings:
+        for name, value in reading.session.items():
+            known = session.get(name, value)
+            if isinstance(known, Mapping) and isinstance(value, Mapping):
+                if any(known.get(key, value[key]) != value[key] for key in value):
+                    raise Unreadable("uncertain.shell_session", name)
+                session[name] = {**known, **value}
+            elif known != value:
+                raise Unreadable("uncertain.shell_session", name)
+            else:
+                session[name] = value
+    return session
+
+
 def _resource(
     registered: Registered, own: Resource | None, permissions: Sequence[Permission]
 ) -> Resource | None:
-    """The registered resource that the line's rights are at, where that is one."""
+    """The registered resource that a credential is needed for, where that is one.
+
+    Files are held to by whoever runs the line: they need none, and stand beside any other.
+    """
     places = {
-        (str(item["type"]), str(location)) for item in permissions for location in _locations(item)
+        (str(item["type"]), str(location))
+        for item in permissions
+        if item["type"] != FILESYSTEM
+        for location in _locations(item)
     }
     if len(places) != 1:
         return own

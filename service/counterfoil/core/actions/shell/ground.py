@@ -9,20 +9,22 @@ from counterfoil.core.actions.argv import Around, Reading
 from counterfoil.core.actions.contract import Limits
 from counterfoil.core.actions.filesystem import file_operation, file_permission
 from counterfoil.core.actions.roots import Place, resolve_word
-from counterfoil.core.model import Operation, Permission, Registered
+from counterfoil.core.model import JsonValue, Operation, Permission, Registered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """Where a command of a line runs, and what it may mean.
 
-    `piped` says that its standard input comes from a pipe or a file.
+    `piped` says that its standard input comes from a pipe or a file. `plan` is what the tool
+    was given beside the line: the JSON of a saved plan.
     """
 
     around: Around
     registered: Registered
     limits: Limits
     piped: bool = False
+    plan: JsonValue = None
 
     def place(self, word: str) -> Place:
         """The path of a word beneath a registered root.

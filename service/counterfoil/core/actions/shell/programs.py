@@ -20,7 +20,9 @@ from counterfoil.core.actions.oci import read_images
 from counterfoil.core.actions.shell.files import FILES
 from counterfoil.core.actions.shell.filters import FILTERS
 from counterfoil.core.actions.shell.ground import Ground, Reader, runs
+from counterfoil.core.actions.shell.plans import terraform
 from counterfoil.core.actions.shell.queries import psql
+from counterfoil.core.actions.shell.storage import storage
 from counterfoil.core.actions.shell.web import curl
 
 
@@ -29,7 +31,8 @@ def _git(words: Sequence[str], ground: Ground) -> Reading:
 
 
 def _aws(words: Sequence[str], ground: Ground) -> Reading:
-    return read_aws(words, ground.around)
+    """`aws s3` is another program than the calls: it reads and writes files."""
+    return storage(words, ground) if "".join(words[1:2]) == "s3" else read_aws(words, ground.around)
 
 
 def _kubectl(words: Sequence[str], ground: Ground) -> Reading:
@@ -62,6 +65,7 @@ PROGRAMS: Final[Mapping[str, Reader]] = {
     "git": _git,
     "kubectl": _kubectl,
     **dict.fromkeys(("docker", "podman", "oras"), _images),
+    **dict.fromkeys(("terraform", "tofu"), terraform),
     "psql": psql,
 }
 
