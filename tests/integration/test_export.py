@@ -310,3 +310,36 @@ def test_only_an_auditor_gets_evidence(
     assert main(["evidence", "--output", str(tmp_path / "q4"), *token, *config]) == 1
     assert "caller" in capsys.readouterr().err
     assert not (tmp_path / "q4").exists()
+
+
+def test_a_key_that_nobody_erased_is_a_finding_and_not_an_empty_person(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """A copy whose data keys are gone: a whole export of it would say that nobody said anything."""
+    copy, keys = tmp_path / "copy.db", deployment.service.keys
+    with sqlite3.connect(deployment.service.database) as source, sqlite3.connect(copy) as target:
+        source.backup(target)
+    key = read_verifier_key(keys / "receipt.pub")
+    master = Master(load_master(keys, create=False))
+
+    def said() -> int:
+        reader = Reader(copy, master, lambda: key)
+        try:
+            bulk = Bulk(reader, "acme", Frontier())
+            return sum(
+                bool(bulk.opened(rows, place))
+                for rows in bulk.pieces(sealed=True)
+                for place in range(len(rows))
+            )
+        finally:
+            reader.close()
+
+    assert said() > 0  # control
+    with sqlite3.connect(copy) as edited:
+        edited.execute("DELETE FROM payloads")
+    with pytest.raises(LedgerCorrupt, match="its payload is gone, and not dropped"):
+        said()
+    with sqlite3.connect(copy) as edited:
+        edited.execute("DELETE FROM subject_keys")
+    with pytest.raises(LedgerCorrupt, match="its data key is gone, and not erased"):
+        said()

@@ -7,6 +7,7 @@ import pytest
 from counterfoil.core.tree import Frontier
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger.bulk import Bulk
+from erasing import erase
 from ledgers import PROMPT, SQL, Ledger, event, soon
 
 
@@ -35,3 +36,17 @@ def test_a_log_is_read_whole_and_an_edited_one_is_not(any_ledger: Ledger) -> Non
     wrong.append(rows.hashed[1])  # the tree of another log
     with pytest.raises(LedgerCorrupt, match="not those of the signed checkpoint"):
         list(Bulk(client.reader, "default", wrong).pieces(sealed=False))
+
+
+def test_an_erased_person_is_empty_in_an_opened_export(any_ledger: Ledger) -> None:
+    client = any_ledger.client()
+    client.append([event()], deadline=soon())
+    any_ledger.settle()
+
+    def first() -> dict[str, tuple[bytes, bytes]]:
+        bulk = Bulk(client.reader, "default", Frontier())
+        return bulk.opened(next(bulk.pieces(sealed=True)), 0)
+
+    assert first()["prompt"][1] == PROMPT  # control
+    assert erase(client) is not None
+    assert first() == {}

@@ -120,23 +120,26 @@ class Bulk:
             yield rows
 
     def opened(self, rows: Rows, place: int) -> Fields:
-        """Salt and bytes of each field of one row; none where the person was erased.
+        """Salt and bytes of each field of one row; none where person or payload is gone by right.
 
         Raises:
-            LedgerCorrupt: not what the leaf commits to.
+            LedgerCorrupt: not what the leaf commits to; or key or payload is gone, and nobody
+                recorded an erasure or a drop.
+            LedgerUnavailable: nobody knows.
         """
         sealed = None if rows.sealed is None else rows.sealed[place]
         try:
             leaf = orjson.loads(rows.leaf[place])
-            name = leaf["subject_key"]
-            if sealed is None or name is None:
+            if not leaf["sealed"]:
                 return {}
-            if name not in self._keys:
-                if len(self._keys) >= _KEYS:
-                    self._keys.clear()
-                self._keys[name] = self._reader.data_key(name)
-            key = self._keys[name]
+            key = self._key(leaf["subject_key"], rows.index[place])
             if key is None:
+                return {}
+            if sealed is None:
+                if not self._reader.drops.covers(self._tenant, rows.index[place]):
+                    raise LedgerCorrupt(
+                        f"entry {rows.index[place]}: its payload is gone, and not dropped"
+                    )
                 return {}
             at = (leaf["origin"], leaf["event_id"])
             fields = open_fields(key, unpack_sealed(sealed), leaf["commitments"], at)
@@ -146,6 +149,17 @@ class Bulk:
         if not whole:
             raise LedgerCorrupt(f"entry {rows.index[place]} lacks a field of its payload")
         return fields
+
+    def _key(self, name: str, index: int) -> DataKey | None:
+        """A data key, kept for the rows that follow; None where its erasure was recorded."""
+        if name not in self._keys:
+            key = self._reader.data_key(name)
+            if key is None and not self._reader.erasures.holds(name):
+                raise LedgerCorrupt(f"entry {index}: its data key is gone, and not erased")
+            if len(self._keys) >= _KEYS:
+                self._keys.clear()
+            self._keys[name] = key
+        return self._keys[name]
 
 
 def _rows(found: Sequence[tuple[object, ...]], start: int, *, sealed: bool) -> Rows:
