@@ -14,13 +14,14 @@ from psycopg import sql
 
 from counterfoil.cli import main
 from counterfoil.core.model import Receipt
+from counterfoil.core.revocation import Standing
 from counterfoil.ledger.keys import known_key
 from counterfoil.ledger.mark import ANCHORS, SIGNED
 from counterfoil.ledger.proof_file import check_proof
 from counterfoil.ledger.prove import proof_of, record_of
 from counterfoil.ledger.sources import source_of
 from ledger_samples import receipt_files
-from ledgers import ORIGIN, Ledger, event, running_ledger, soon
+from ledgers import ALICE, CLOCK, ORIGIN, Ledger, event, running_ledger, soon
 from rotations import rotate
 
 EXIT_CORRUPT, EXIT_CONFIG = 65, 78
@@ -134,6 +135,7 @@ def test_an_older_copy_is_signed_by_nobody_and_recovered_under_a_new_name(
     assert (report.findings, report.entries) == ([], 7)
     for size in (2, 1):  # of `default` and of `other`, in whichever order they stand
         assert any(f"went on from {size} entries" in line for line in report.recoveries)
+    _all_rights_ended(ledger)
     # What was lost stays a finding for whoever holds it.
     found = ledger.verify(receipts=receipt_files(lost)).findings
     assert {finding.what for finding in found} == {
@@ -146,6 +148,17 @@ def test_an_older_copy_is_signed_by_nobody_and_recovered_under_a_new_name(
         assert check_proof(proof, after).leaf["origin"] == receipt.origin
     source.close()
     end(ledger)
+
+
+def _all_rights_ended(ledger: Ledger) -> None:
+    """What revoked them may be lost: nothing that was issued before the recovery lives again."""
+    client, now = ledger.client(), CLOCK.now()
+    for tenant in ("default", "other", "has-no-log"):
+        before, after = (
+            Standing(tenant=tenant, subject=ALICE, issued_at=moment) for moment in (now - 60, now)
+        )
+        assert client.revocations.covers(before)
+        assert not client.revocations.covers(after)  # control: whoever logs in again
 
 
 def test_an_anchor_from_elsewhere_stops_an_older_copy_whose_keys_came_back_too(

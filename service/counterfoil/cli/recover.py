@@ -23,8 +23,10 @@ goes on under a new name; each log gets a record that says from where; verify te
 for ever, and what was signed under the old name beyond that place stays a finding for whoever
 holds it.
 
-Afterwards: give auditors the new receipt.pub; end all rights (counterfoil revoke --everything),
-since revocations, spent grants and answered approvals may be among what was lost.
+Revocations, spent grants and answered approvals may be among what was lost, so all rights that
+were issued until the recovery are over with it, in every tenant: tokens, runs, grants and waiting
+approvals. People log in again. Afterwards: give auditors the new receipt.pub; set legal holds
+anew that were lost (counterfoil hold list shows which stand).
 """
 
 
@@ -60,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
     if aside is not None:
         print(f"kept   {aside}: the receipts that had stopped tenants")
     print(f"next   give auditors {config.keys.directory / 'receipt.pub'}; with replicas, copy it")
-    print("       start the service; counterfoil revoke --everything, for each tenant")
+    print(
+        "       start the service; people log in again; counterfoil hold list: set lost ones anew"
+    )
+    print("ended  all rights that were issued until now: what revoked some may be lost")
     return EXIT_GOOD
 
 

@@ -45,6 +45,10 @@ _MARKED = (
     "SELECT e.seq, l.tenant, e.leaf, e.signature FROM entries e JOIN logs l ON l.log = e.log"
     " WHERE e.decision_id = ? AND e.seq > CAST(? AS BIGINT) ORDER BY e.seq LIMIT 512"
 )
+_MARK = (
+    "SELECT e.seq, l.tenant, e.leaf, e.signature FROM entries e JOIN logs l ON l.log = e.log"
+    " WHERE e.event_id = ?"
+)
 _MARKED_BACKWARDS = (
     "SELECT e.seq, l.tenant, e.leaf, e.signature FROM entries e JOIN logs l ON l.log = e.log"
     " WHERE e.decision_id = ? AND e.seq < CAST(? AS BIGINT) ORDER BY e.seq DESC LIMIT 512"
@@ -235,6 +239,22 @@ class Reader:
         """
         rows = self._query("SELECT tenant FROM logs ORDER BY log", ())
         return [str(row[0]) for row in rows]
+
+    def line(self) -> VerifierKey:
+        """The ledger's public key with those before it, as this process knows them.
+
+        Raises:
+            LedgerUnavailable: the key cannot be asked for.
+        """
+        return self._receipt_key()
+
+    def mark(self, event_id: str) -> list[Marked]:
+        """A numbered entry by its id, as `marked` gives those of a trail.
+
+        Raises:
+            LedgerUnavailable, LedgerCorrupt: as `marked`.
+        """
+        return self._opened(self._query(_MARK, (event_id,)))
 
     def close(self) -> None:
         """Close the connection; the next read opens another."""

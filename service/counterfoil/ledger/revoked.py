@@ -6,17 +6,23 @@ somebody asks and its last look is more than `FRESH_SECONDS` old: so a revocatio
 on each worker that long after its commit, on every process that reads the same ledger. Where
 the ledger cannot be read, nobody is let in.
 
+A ledger that was recovered (`ledger recover`) may have lost revocations with its end: all that
+was issued until the moment of the recovery is over, in every tenant, by its record alone.
+
 A row that was edited refuses everything. One that was deleted is found by `counterfoil verify`,
 and by the writer's check at its next start; a worker that has read it remembers it.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
+from counterfoil.core.checkpoint import VerifierKey, log_origin
 from counterfoil.core.revocation import (
     ALWAYS,
     LOGOUT_SECONDS,
@@ -28,6 +34,7 @@ from counterfoil.core.revocation import (
     RevocationTable,
     Standing,
 )
+from counterfoil.core.succession import record_id
 from counterfoil.core.times import seconds_of
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger.marks import Marked
@@ -41,6 +48,18 @@ PRUNE_SECONDS: Final = 3_600.0
 _FIRST, _LAST = 0, 2**62
 
 
+def recoveries(reader: Reader, line: VerifierKey) -> Iterator[Marked]:
+    """The records that say that the ledger went on under a new name, of all its logs.
+
+    Raises:
+        LedgerUnavailable, LedgerCorrupt: they cannot be read.
+    """
+    for new, old in pairwise(line.line()):
+        for tenant in reader.tenants() if new.name != old.name else ():
+            sign = new.named(log_origin(new.name, tenant))
+            yield from reader.mark(record_id(sign, ends=False))
+
+
 class RevocationReader:
     """One per worker, for threads and greenlets alike."""
 
@@ -51,6 +70,9 @@ class RevocationReader:
         self._orders, self._logouts = RevocationTable(), RevocationTable()
         self._seen: dict[str, int] = {}
         self._looked_at: float | None = None
+        self._line: VerifierKey | None = None
+        self._recovered_at = -math.inf
+        self._recovered: Place | None = None
         self._pruned_at = clock.monotonic()
 
     def covers(self, standing: Standing) -> bool:
@@ -83,12 +105,14 @@ class RevocationReader:
         """
         if not self.covers(standing):
             return None
-        places = [table.place(standing.tenant, name) for table, name in self._found(standing)]
+        places = self._found(standing)
         first = min((p for p in places if p.number), key=lambda p: p.number, default=None)
         return None if first is None else Ended(first.number, first.time)
 
-    def _found(self, standing: Standing) -> Iterator[tuple[RevocationTable, str]]:
-        """By what it was ended: tables, and names in them."""
+    def _found(self, standing: Standing) -> Iterator[Place]:
+        """Where what ended it was recorded."""
+        if self._recovered is not None and standing.ended_by(self._recovered_at):
+            yield self._recovered
         tenant = standing.tenant
         tables = [(t, found) for t in (self._orders, self._logouts) if (found := t.of(tenant))]
         if not tables:
@@ -98,12 +122,19 @@ class RevocationReader:
             for name in names:
                 before = known.get(name)
                 if before is not None and standing.ended_by(before):
-                    yield table, name
+                    yield table.place(tenant, name)
 
     def _look(self) -> None:
         now = self._clock.monotonic()
         if self._looked_at is None:
             self._read_logouts_of_late()
+        line = self._reader.line()
+        if line != self._line:  # at the first look, and after a change of the key or the name
+            for entry in recoveries(self._reader, line):
+                if seconds_of(entry.time) > self._recovered_at:
+                    self._recovered_at = seconds_of(entry.time)
+                    self._recovered = Place(entry.seq, entry.time)
+            self._line = line
         for trail in (ORDERS, LOGOUTS):
             for entry in self._reader.unnumbered(trail):
                 self._learn(trail, entry)
