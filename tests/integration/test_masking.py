@@ -6,6 +6,7 @@ import json
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 
 from service import Service
 
@@ -40,10 +41,18 @@ def test_a_secret_in_a_request_is_marked_and_told_to_nobody(service: Service) ->
         assert "aws_access_key" in told.stdout
 
 
-def test_an_operators_reading_is_recorded_by_the_running_service(service: Service) -> None:
+def test_an_operators_reading_is_recorded_by_the_running_service(
+    service: Service, tmp_path: Path
+) -> None:
     decision = service.authorize().body["decision_id"]
     command = [sys.executable, "-I", "-m", "counterfoil.cli"]
-    for words in (("trail", decision), ("tail", "--no-follow", "--json")):
+    output = str(tmp_path / "proof.json")
+    for words in (
+        ("prove", decision, "--output", str(tmp_path / "closed.json")),  # control: opens nothing
+        ("prove", decision, "--open", "arguments", "--output", output),
+        ("trail", decision),
+        ("tail", "--no-follow", "--json"),
+    ):
         done = subprocess.run(
             [*command, *words],
             env=service.environment,
@@ -53,12 +62,14 @@ def test_an_operators_reading_is_recorded_by_the_running_service(service: Servic
             check=True,
         )
         assert done.stderr == ""
-    *_, by_trail, by_tail = [
+    *before, by_proof, by_trail, by_tail = [
         line for line in map(json.loads, done.stdout.splitlines()) if line["event"] == "record_read"
     ]
     assert by_trail["subject"] is None
     auditor = service.token("carol", ("compliance",), None)
-    leaf = service.request("GET", f"/ledger/default/entry/{by_trail['index']}", token=auditor).body
-    plain = json.loads(leaf)["plain"] if isinstance(leaf, bytes) else leaf["plain"]
-    assert (plain["via"], plain["decisions"]) == ("trail", [decision])
-    assert by_tail["index"] > by_trail["index"]
+    for told, via in ((by_proof, "prove"), (by_trail, "trail")):
+        leaf = service.request("GET", f"/ledger/default/entry/{told['index']}", token=auditor).body
+        plain = json.loads(leaf)["plain"] if isinstance(leaf, bytes) else leaf["plain"]
+        assert (plain["via"], plain["decisions"]) == (via, [decision])
+    assert by_tail["index"] > by_trail["index"] > by_proof["index"]
+    assert all(item["index"] < by_proof["index"] for item in before)

@@ -13,6 +13,7 @@ from counterfoil.cli.text import shown
 from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.core.checkpoint import VerifierKey
 from counterfoil.errors import LedgerCorrupt
+from counterfoil.ledger.evidence import Leaf
 from counterfoil.ledger.keys import VERIFIER_KEY, load_master, read_verifier_key
 from counterfoil.ledger.proof_file import ProofFile, check_proof
 from counterfoil.ledger.prove import Record, Unknown, proof_of, record_of, with_opened
@@ -28,7 +29,8 @@ def register(subparsers: SubParsers[argparse.ArgumentParser]) -> None:
         help="make one file that proves one record, and shows no more of it than you choose",
         description="Write a record, its place under the signed checkpoint and its receipt as one"
         " file. `counterfoil verify FILE --key receipt.pub` checks it anywhere, with nothing else."
-        " Payloads stay commitments that tell nothing, but for those that --open names.",
+        " Payloads stay commitments that tell nothing, but for those that --open names: exactly as"
+        " they were said, which the running service records as read.",
         epilog="example: counterfoil prove dec_… --open prompt,arguments --output proof.json",
     )
     parser.add_argument("id", metavar="ID", help="an event, or the first one of dec_… or run_…")
@@ -62,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         if names:
             master = Master(load_master(keys, create=False))
             proof = _opened(proof, record, names, Reader(source, master, lambda: key), key)
+            _note(args, record.tenant, check_proof(proof, key).leaf)
     except Unknown as error:
         print(f"counterfoil prove: {shown(str(error))}", file=sys.stderr)
         return EXIT_FINDING
@@ -77,6 +80,19 @@ def run(args: argparse.Namespace) -> int:
         print(f"counterfoil prove: {args.output}: {error.strerror}", file=sys.stderr)
         return EXIT_USAGE
     return EXIT_GOOD
+
+
+def _note(args: argparse.Namespace, tenant: str, leaf: Leaf) -> None:
+    """Who opens a payload has read it: recorded before the file is written."""
+    if args.ledger and args.keys and args.config is None:
+        print("counterfoil prove: this reading is not recorded (no configuration)", file=sys.stderr)
+        return
+    # Only here, as below: a proof that opens nothing is made by the reader alone.
+    from counterfoil.cli.operator import note_reading  # noqa: PLC0415
+    from counterfoil.config import find_config, load_config  # noqa: PLC0415
+
+    config = load_config(find_config(args.config), os.environ)
+    note_reading(config, "prove", {tenant: [str(leaf["decision_id"] or leaf["event_id"])]})
 
 
 def _opened(
