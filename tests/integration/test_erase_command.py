@@ -222,10 +222,18 @@ def test_a_hold_forbids_it_until_it_is_released(service: Service, mia: str) -> N
     order = {"hold": "set", "subject": {"iss": DEVELOPMENT_ISSUER, "sub": mia}, "reason": "again"}
     again = service.request("POST", "/holds", order, token=administrator).body
     assert (again["stands"], again["changed"]) == (True, False)
+    development = ("--issuer", DEVELOPMENT_ISSUER)
+    (listed,) = json.loads(
+        counterfoil(service, "hold", "list", "--json", "--subject", mia, *development).stdout
+    )["holds"]
+    assert (listed["hold"], listed["by"], listed["reason"]) == (again["hold"], "root", "a case")
+    other = counterfoil(service, "hold", "list", "--subject", "somebody else", *development)
+    assert (other.returncode, other.stdout) == (0, "No hold stands.\n")  # control
     refused = erase(service, mia, *ADMIN)
     assert (refused.returncode, "legal hold" in refused.stderr) == (1, True)
     assert "missing" not in trail(service, decision).body["events"][0]
     assert hold(service, "release", "--subject", mia).stdout.startswith("Released (hld_")
+    assert again["hold"] not in counterfoil(service, "hold", "list").stdout
     order["hold"] = "release"
     again = service.request("POST", "/holds", order, token=administrator).body
     assert (again["stands"], again["changed"]) == (False, False)
