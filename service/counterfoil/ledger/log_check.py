@@ -89,7 +89,7 @@ class LogCheck:
             event: one for name in names for event, one in held.receipts.get(name, {}).items()
         }
         self._frontier = Frontier()
-        self._stories = Stories(self._earlier)
+        self._stories = Stories(self._earlier, whole=self._checked == 0)
         self._signatures = Signatures(pool)
         self._previous_seq = 0
         self._payloads = 0
@@ -139,6 +139,7 @@ class LogCheck:
         else:
             verdict = self._checked_record(record)
         if verdict.problem is not None:
+            self._stories.skipped()
             self._find(where, verdict.problem)
         elif verdict.leaf is not None:
             if verdict.signed is not None:

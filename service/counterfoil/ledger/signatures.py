@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
@@ -26,6 +27,15 @@ _BATCH = 512
 _AHEAD = 16  # batches in the hands of helpers, who are kept busy and never waited for
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What was given together, and the places of those that failed."""
+
+    names: list[str]
+    signed: list[Signed]
+    future: Future[list[int]]
+
+
 class Signatures:
     """Signatures of a log. Without helpers each is checked at `drain`, here."""
 
@@ -33,7 +43,7 @@ class Signatures:
         self._pool = pool
         self._names: list[str] = []
         self._batch: list[Signed] = []
-        self._out: deque[tuple[list[str], Future[list[int]]]] = deque()
+        self._out: deque[_Batch] = deque()
         self._failed: list[str] = []
 
     def add(self, name: str, signed: Signed) -> None:
@@ -44,9 +54,16 @@ class Signatures:
             self._send()
 
     def drain(self) -> list[str]:
-        """The names of those that failed since the last time, in order."""
+        """The names of those that failed since the last time, in order.
+
+        What helpers have not begun is done here, from the end, while they go on from the front:
+        waiting for them would leave a processor idle at each place where a check can go on.
+        """
         if self._batch:
             self._send()
+        for batch in reversed(self._out):
+            if batch.future.cancel():
+                batch.future = _done(batch.signed)
         while self._out:
             self._take()
         failed, self._failed = self._failed, []
@@ -55,18 +72,17 @@ class Signatures:
     def _send(self) -> None:
         names, batch = self._names, self._batch
         self._names, self._batch = [], []
-        while self._out and self._out[0][1].done():
+        while self._out and self._out[0].future.done():
             self._take()
-        future: Future[list[int]] = Future()
         if self._pool is None or len(batch) < _BATCH or len(self._out) >= _AHEAD:
-            future.set_result(_failures(batch))  # they have enough to do: so do this one
+            future = _done(batch)  # they have enough to do: so do this one
         else:
             future = self._pool.submit(_failures, batch)
-        self._out.append((names, future))
+        self._out.append(_Batch(names, batch, future))
 
     def _take(self) -> None:
-        names, future = self._out.popleft()
-        self._failed += [names[place] for place in future.result()]
+        batch = self._out.popleft()
+        self._failed += [batch.names[place] for place in batch.future.result()]
 
 
 @contextmanager
@@ -83,6 +99,13 @@ def helpers(count: int) -> Iterator[ProcessPoolExecutor | None]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _done(batch: list[Signed]) -> Future[list[int]]:
+    """Checked here."""
+    future: Future[list[int]] = Future()
+    future.set_result(_failures(batch))
+    return future
 
 
 def _failures(batch: list[Signed]) -> list[int]:

@@ -1,7 +1,8 @@
 """The lifecycle rules over a whole log, in bounded memory: recent trails are remembered.
 
-What follows in a trail mostly follows soon. A trail that was forgotten, or is met for the
-first time, is read back up to this place by the index of the ledger.
+What follows in a trail mostly follows soon. A trail that was forgotten is read back up to this
+place by the index of the ledger. So is one that may have been met before; that it was not is
+known for most by a Bloom filter, which never says so of one that was.
 """
 
 from __future__ import annotations
@@ -21,15 +22,22 @@ Earlier = Callable[[str, int], Iterable[JsonObject]]
 """(trail, index) → the leaves of a trail before an index, in order."""
 
 MAX_TRAILS = 20_000
+_BITS = 1 << 26  # 8 MiB: of a million trails one in a thousand is read back in vain
 SKEW_SECONDS = 5.0
 """How far a record's clock may run behind an earlier one's: writers wait in line for less."""
 
 
 class Stories:
-    """One log's rules; `step` takes its leaves in order."""
+    """One log's rules; `step` takes its leaves in order.
 
-    def __init__(self, earlier: Earlier) -> None:
+    Args:
+        earlier: reads a trail back.
+        whole: whether `step` is given every leaf from the first one on.
+    """
+
+    def __init__(self, earlier: Earlier, *, whole: bool = False) -> None:
         self._earlier = earlier
+        self._met = _Met() if whole else None
         self._trails: OrderedDict[str, Trail] = OrderedDict()
         self._spending = Spending()
         self._answering = Answering()
@@ -47,6 +55,10 @@ class Stories:
         return (
             problem or self._kept(leaf) or self._spent(leaf, index) or self._answered(leaf, index)
         )
+
+    def skipped(self) -> None:
+        """A leaf is not given to `step`: from here on every trail is read back."""
+        self._met = None
 
     def _kept(self, leaf: JsonObject) -> str | None:
         """Rules 8 to 10 of `core/lifecycle.py`."""
@@ -119,10 +131,27 @@ class Stories:
             self._trails.move_to_end(name)
             return trail
         trail = Trail()
-        for leaf in self._earlier(name, index):
-            if leaf["event"] in KINDS:
-                trail.step(leaf)
+        if self._met is None or self._met.perhaps(name):
+            for leaf in self._earlier(name, index):
+                if leaf["event"] in KINDS:
+                    trail.step(leaf)
         self._trails[name] = trail
         if len(self._trails) > MAX_TRAILS:
             self._trails.popitem(last=False)
         return trail
+
+
+class _Met:
+    """Names that were met: a Bloom filter of two bits each, by the keyed hash of Python."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray(_BITS // 8)
+
+    def perhaps(self, name: str) -> bool:
+        """Whether it may have been met before; it is from now on."""
+        hashed, known = hash(name), True
+        for place in (hashed % _BITS, (hashed >> 32) % _BITS):
+            bit = 1 << (place & 7)
+            known = known and bool(self._bits[place >> 3] & bit)
+            self._bits[place >> 3] |= bit
+        return known
