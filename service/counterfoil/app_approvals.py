@@ -34,6 +34,10 @@ class Parts(Protocol):
         """Identifiers."""
 
     @property
+    def identity(self) -> IdentityVerifier:
+        """Who verifies tokens."""
+
+    @property
     def schemas(self) -> SchemaRegistry:
         """The published shapes."""
 
@@ -118,9 +122,7 @@ def approval_flows(
     return reading, answering
 
 
-def access_request_endpoints(
-    config: Config, parts: Parts, credentials: Credentials
-) -> Blueprint:
+def access_request_endpoints(config: Config, parts: Parts, credentials: Credentials) -> Blueprint:
     """The same approvals through AuthZEN's profile."""
     reading, _ = approval_flows(config, parts, parts.identity)
     reader = AccessRequestReader(
