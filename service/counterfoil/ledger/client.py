@@ -223,11 +223,7 @@ class LedgerClient:
         return Health(ready=sound, detail="" if sound else str(refusal(answer)))
 
     def name(self) -> str:
-        """The ledger's own name, which its logs' origins begin with.
-
-        Raises:
-            LedgerUnavailable: the writer is not there.
-        """
+        """The name that its logs' origins begin with; raises `LedgerError`."""
         return self._receipt_key().name
 
     def close(self) -> None:
