@@ -19,6 +19,7 @@ from counterfoil.core.renderings.kubernetes import render
 from counterfoil.core.renderings.kubernetes_admission import admission_policies
 from counterfoil.errors import ConfigError
 from counterfoil.resources import packaged
+from counterfoil_issuers import kinds
 from counterfoil_issuers.contract import TargetError
 from counterfoil_issuers.kubernetes import objects
 from counterfoil_issuers.kubernetes.api import connect
@@ -162,6 +163,13 @@ def test_settings_name_one_way_to_prove_who_the_issuer_is() -> None:
     for unsure in (without, {**TABLE, "certificate_file": "c"}):
         with pytest.raises(ConfigError):
             read_settings(unsure)
+
+
+def test_kind_is_known_by_its_schema() -> None:
+    assert "kubernetes" in kinds.kinds()
+    built = kinds.build("kubernetes", TABLE)
+    assert built.types == {"kubernetes"}
+    assert isinstance(built, kinds.Reachable)
 
 
 def test_policy_that_came_back_changed_is_none() -> None:
