@@ -1,8 +1,8 @@
 """Secrets in what people, agents and commands said, found by detect-secrets (Apache-2.0).
 
-Looks when somebody reads, not when something is decided: it costs the main path nothing, and a
-better detector finds more in old records, too. Detectors with a form of their own alone: those
-that guess by entropy or by a word nearby find much that is none.
+Hides when somebody reads: a better detector finds more in old records, too. When something is
+recorded, what is found marks the record (`ledger/marking.py`). Detectors with a form of their own
+alone: those that guess by entropy or by a word nearby find much that is none.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final
 
+import orjson
+
 from counterfoil.core.model import JsonValue
 from counterfoil.ports_masking import Finding, Masked
+from counterfoil.secret_hints import may_hold_secret
 
 BUDGET_SECONDS: Final = 0.25
 """Of one payload. 64 KiB of ordinary text take 30 ms, a usual event less than one."""
@@ -83,10 +86,11 @@ class SecretMasker:
 
     monotonic: Callable[[], float]
     detect: Detector = found_in
+    budget_seconds: float = BUDGET_SECONDS
 
     def mask(self, payload: Mapping[str, JsonValue]) -> Masked:
         """Hide what looks like a secret (`ports_masking.Masker`)."""
-        until = self.monotonic() + BUDGET_SECONDS
+        until = self.monotonic() + self.budget_seconds
         shown: dict[str, JsonValue] = {}
         findings: list[Finding] = []
         for name, value in payload.items():
@@ -99,6 +103,25 @@ class SecretMasker:
                 shown[name] = f"[{UNSEEN}]"
                 findings.append(Finding(place, UNSEEN))
         return Masked(shown, tuple(findings))
+
+    def hide(self, fields: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Those fields of a payload, as it is recorded, in which something is hidden now."""
+        values = _values(fields)
+        if not values:
+            return {}
+        masked = self.mask(values).payload
+        return {
+            name: value.encode() if isinstance(value := masked[name], str) else _json(value)
+            for name in values
+            if masked[name] != values[name]
+        }
+
+    def kinds(self, fields: Mapping[str, bytes]) -> dict[str, list[str]]:
+        """Which kinds of secrets stand in which fields of a payload, as it is recorded."""
+        found: dict[str, set[str]] = {}
+        for finding in self.mask(values).findings if (values := _values(fields)) else ():
+            found.setdefault(finding.at.split("/")[1], set()).add(finding.kind)
+        return {name: sorted(kinds) for name, kinds in found.items()}
 
     def _value(self, value: JsonValue, place: str, until: float, found: list[Finding]) -> JsonValue:
         if isinstance(value, str):
@@ -132,6 +155,24 @@ class SecretMasker:
         for word in sorted(secrets, key=len, reverse=True):
             text = text.replace(word, f"[{secrets[word]}]")
         return text
+
+
+def _values(fields: Mapping[str, bytes]) -> dict[str, JsonValue]:
+    """The fields that may hold a secret: JSON where it is JSON, else text."""
+    if not may_hold_secret(b"\n".join(fields.values())):
+        return {}
+    found: dict[str, JsonValue] = {}
+    for name, data in fields.items():
+        if may_hold_secret(data):
+            try:
+                found[name] = orjson.loads(data)
+            except ValueError:
+                found[name] = data.decode(errors="replace")
+    return found
+
+
+def _json(value: JsonValue) -> bytes:
+    return orjson.dumps(value)
 
 
 def _words(text: str, part: str) -> Iterator[str]:

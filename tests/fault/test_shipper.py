@@ -229,6 +229,38 @@ def test_files_hold_every_record_and_are_named_by_their_places(
     assert (folder / names[0]).stat().st_mode & 0o077 == 0
 
 
+def test_a_secret_is_not_shipped(ledger: Ledger, tmp_path: Path) -> None:
+    """What the trail hides leaves the house neither; the rest of the record does."""
+    key, folder = "AKIA" + "IOSFODNN7EXAMPLE", tmp_path / "masked"
+    world = World(ledger, tmp_path, "masked", directory=folder, opened=True)
+    said = {"prompt": f"use {key}".encode(), "arguments": b'{"sql":"SELECT 1"}'}
+    ledger.clients[0].append([event(tenant="masked", payload=said)], deadline=soon())
+    world.turn()
+    (line, *_) = next(folder.iterdir()).read_text().splitlines()
+    assert key not in line
+    shown = json.loads(line)["opened"]
+    assert shown["prompt"] == {"masked": "use [aws_access_key]"}
+    assert shown["arguments"]["text"] == '{"sql":"SELECT 1"}'  # control
+
+
+def test_an_export_that_is_never_level_raises_an_alarm(
+    ledger: Ledger, sink: Collector, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It delivers, and more comes than it can deliver: nothing fails, and somebody must know."""
+    world = World(ledger, tmp_path, "slow", url=sink.url)
+    world.append(600)  # more than one piece
+    hurried = replace(PACE, late=-float(world.entry.every_seconds))
+    world.shipment = Shipment(world.entry, world.config, hurried)
+    world.turn()
+    said = capfd.readouterr().err
+    assert "ALARM: too slow" in said
+    assert "delivers again, 0 records wait" in said
+    world.append(600)
+    world.shipment = Shipment(world.entry, world.config, PACE)  # control: it has its time
+    assert world.turn().alarm == ""
+    assert "too slow" not in capfd.readouterr().err
+
+
 def test_an_edited_record_is_not_shipped_and_never_passed_over(
     own_ledger: Ledger, sink: Collector, tmp_path: Path
 ) -> None:

@@ -312,34 +312,21 @@ def test_only_an_auditor_gets_evidence(
     assert not (tmp_path / "q4").exists()
 
 
-def test_a_key_that_nobody_erased_is_a_finding_and_not_an_empty_person(
-    deployment: Deployment, tmp_path: Path
+@pytest.mark.parametrize("form", ["jsonl", "csv", "cloudevents", "otlp", "ocsf"])
+def test_a_secret_leaves_in_no_opened_format(
+    deployment: Deployment, export: Export, form: str
 ) -> None:
-    """A copy whose data keys are gone: a whole export of it would say that nobody said anything."""
-    copy, keys = tmp_path / "copy.db", deployment.service.keys
-    with sqlite3.connect(deployment.service.database) as source, sqlite3.connect(copy) as target:
-        source.backup(target)
-    key = read_verifier_key(keys / "receipt.pub")
-    master = Master(load_master(keys, create=False))
-
-    def said() -> int:
-        reader = Reader(copy, master, lambda: key)
-        try:
-            bulk = Bulk(reader, "acme", Frontier())
-            return sum(
-                bool(bulk.opened(rows, place))
-                for rows in bulk.pieces(sealed=True)
-                for place in range(len(rows))
-            )
-        finally:
-            reader.close()
-
-    assert said() > 0  # control
-    with sqlite3.connect(copy) as edited:
-        edited.execute("DELETE FROM payloads")
-    with pytest.raises(LedgerCorrupt, match="its payload is gone, and not dropped"):
-        said()
-    with sqlite3.connect(copy) as edited:
-        edited.execute("DELETE FROM subject_keys")
-    with pytest.raises(LedgerCorrupt, match="its data key is gone, and not erased"):
-        said()
+    """What `trail` hides an export hides too; the record keeps the exact bytes, and is marked."""
+    key = "AKIA" + "IOSFODNN7EXAMPLE"
+    run = deployment.opened(deployment.acme, prompt=f"Use the key {key}")["access_token"]
+    deployment.ask(run)
+    path, _ = export(f"masked.{form}", "--open", "--format", form)
+    written = path.read_text()
+    assert key not in written
+    assert form == "ocsf" or "Use the key [aws_access_key]" in written  # of runs it tells nothing
+    assert "public.invoices" in written  # control: what holds no secret is shown
+    assert checked(deployment, path) == 0
+    if form == "jsonl":
+        marks = [item["leaf"]["plain"].get("marked") for item in lines(path)]
+        assert {"prompt": ["aws_access_key"]} in marks
+        assert {"text": FORMULA}.items() <= lines(path)[0]["opened"]["prompt"].items()

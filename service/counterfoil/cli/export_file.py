@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 import orjson
 
 from counterfoil.cli.export_formats import sink_of
+from counterfoil.cli.masking import without_secrets
 from counterfoil.core.columns import parsed
 from counterfoil.core.events_out import OcsfVersion
 from counterfoil.core.export_manifest import VERSION, cursor_of, frontier_of, manifest_digest
@@ -218,7 +219,7 @@ class _Choose:
                 fields = self._bulk.opened(rows, place)
                 if self._filters.tool is not None and not self._of_tool(fields):
                     continue
-                opened.append(fields)
+                opened.append(without_secrets(fields) if self._opened else fields)
             places.append(place)
         return rows.only(places, opened if self._opened else None)
 

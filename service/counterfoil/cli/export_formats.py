@@ -45,7 +45,8 @@ class Sink(Protocol):
 class Native:
     """Records as they are stored: the leaf's exact bytes stand in the line, to be checked.
 
-    Opened, each field comes with the salt that binds it to the leaf's commitment.
+    Opened, each field comes with the salt that binds it to the leaf's commitment; one in which a
+    secret is hidden comes as `masked`, without: it is not what was committed.
     """
 
     def head(self) -> bytes:
@@ -81,6 +82,8 @@ def _opened(fields: Fields) -> bytes:
     return orjson.dumps(
         {
             name: {"salt": b64url(salt), "text": data.decode(errors="replace")}
+            if salt
+            else {"masked": data.decode(errors="replace")}
             for name, (salt, data) in fields.items()
         }
     )

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from counterfoil.cli.masking import without_secrets
 from counterfoil.cli.ship_cursor import Cursor, cursor_file, load_cursor, save_cursor
 from counterfoil.cli.ship_targets import NotDelivered, Target, target_of
 from counterfoil.config import Config, load_config
@@ -196,7 +197,7 @@ def _parts(bulk: Bulk, rows: Rows) -> Iterator[Rows]:
     """Opened, a few at a time: what was said may be long, and a request must not be."""
     for start in range(0, len(rows), _OPENED_AT_ONCE):
         places = range(start, min(start + _OPENED_AT_ONCE, len(rows)))
-        fields: list[Fields] = [bulk.opened(rows, place) for place in places]
+        fields: list[Fields] = [without_secrets(bulk.opened(rows, place)) for place in places]
         yield rows.only(places, fields)
 
 

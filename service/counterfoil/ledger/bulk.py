@@ -44,7 +44,7 @@ _SEALED = (
 
 
 Fields = dict[str, tuple[bytes, bytes]]
-"""Each opened field: its salt and its exact bytes."""
+"""Each opened field: its salt and its exact bytes; no salt where a secret in it is hidden."""
 
 
 @dataclass(frozen=True, slots=True)

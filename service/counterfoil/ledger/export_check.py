@@ -7,7 +7,8 @@
    first line that is wrong, if one alone is.
 4. JSONL besides: each line's leaf has the hash that the line says, stands in order, and is
    signed: all of them by the checkpoint's root where the export is whole, else each by its
-   own receipt. What was opened is what the leaf commits to.
+   own receipt. What was opened is what the leaf commits to, but for what
+   is masked: the file's hash alone binds that.
 """
 
 from __future__ import annotations
@@ -179,6 +180,8 @@ class _Lines:
         if self._receipts and not self._verify.receipt(signature, leaf["origin"], message):
             raise InvalidExport(f"line {number}: its receipt is not signed by this key")
         for name, opened in value.get("opened", {}).items():
+            if opened.keys() == {"masked"}:  # bound by the file's hash alone
+                continue
             shown = commitment(from_b64url(opened["salt"]), name, opened["text"].encode())
             if b64url(shown) != leaf["commitments"].get(name):
                 raise InvalidExport(f"line {number}: {name} is not what was recorded")

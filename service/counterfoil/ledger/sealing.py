@@ -29,6 +29,7 @@ from counterfoil.core.times import rfc3339
 from counterfoil.errors import LedgerCorrupt
 from counterfoil.ledger.fields import NONCE_BYTES, SEALED_VERSION, Ahead, DataKey, seal, seal_fields
 from counterfoil.ledger.frames import BadFrame, Value, encode, unpack
+from counterfoil.ledger.marking import marked
 from counterfoil.ports import Change, Event, Once
 
 KEY_ID_CHARACTERS = 22
@@ -167,9 +168,12 @@ def needs_key(event: Event) -> bool:
 def seal_event(event: Event, origin: str, key: DataKey | None, master: Master) -> Sealed:
     """Commit and seal the payload, build the leaf; `key` is None only without `needs_key`.
 
+    What holds a secret is marked so in the leaf (`marking.py`).
+
     Raises:
         NotRecordable: the event breaks the leaf's schema.
     """
+    event = marked(event)
     commitments: dict[str, str] = {}
     hashes: dict[str, str] = {}
     blobs: dict[str, bytes] = {}
