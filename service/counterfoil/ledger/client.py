@@ -83,24 +83,21 @@ class LedgerClient:
         create_keys: bool = False,
     ) -> None:
         self._clock = clock
-        self._master = Master(load_master(keys_directory, create=create_keys))
+        master = self._master = Master(load_master(keys_directory, create=create_keys))
         self._channel = Channel(socket_path, clock.monotonic)
         self._grouper: Grouper[Ask, Value] = Grouper(self._exchange, MAX_GROUP)
         self._reader = Reader(source_of(place), self._master, self._receipt_key, self._renewed_key)
-        self.erasures = self._reader.erasures
+        self.reader, self.erasures = self._reader, self._reader.erasures
         self._watch = ErasureWatch(self.erasures)
         self._keys = KeyRing(self._master, self._fetch_key, self._watch.begin)
         self.erasures.listeners.append(self._keys.forget_erased)
-        self.privacy = PrivacyLedger(
-            self._reader, self._master, self._ask, self._seal, self._forget
-        )
+        self.privacy = PrivacyLedger(self._reader, master, self._ask, self._seal, self._forget)
         self.states = StateReader(self._reader, self._master, clock)
         self.revocations = RevocationReader(self._reader, self._master, clock)
         self.evidence = EvidenceReader(self._reader.rows, self._receipt_key, self._renewed_key)
         stopped = StoppedTenants(stops_beside(place, keys_directory))
         self.receipts = ReceiptWatch(self._reader.leaf, self._receipt_key, stopped)
         self.slices = Slices(self._reader, self._master)
-        self.reader = self._reader
         self.retention = RetentionLedger(self._reader, self._ask, self._seal)
         self._name: VerifierKey | None = None  # the ledger's prefix and public key
         self._waiting = 0
@@ -269,8 +266,7 @@ class LedgerClient:
                 return Recorded(receipt=receipt_of(*parts, signature))
             case [bytes(leaf), bytes(signature), bytes(answer)] if event.once is not None:
                 first = orjson.loads(leaf)
-                own = b64url(leaf_hash(leaf))
-                parts = (first["origin"], first["event_id"], own, first["time"])
+                parts = (first["origin"], first["event_id"], b64url(leaf_hash(leaf)), first["time"])
                 receipt = receipt_of(*parts, signature)
                 return Recorded(receipt=receipt, repeated=self._open_once(event.once, answer))
             case _:
