@@ -97,17 +97,23 @@ def job_of(permissions: Sequence[Permission], seconds: int = 120) -> Job:
     )
 
 
-@contextmanager
-def running(folder: Path, *, by_certificate: bool, service: str | None = None) -> Iterator[World]:
-    """Start the issuer and the registry that trusts it; by its certificate, else by its keys.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an issuer is told and what a registry trusts, so that the two fit."""
+
+    port: int
+    settings: dict[str, Any]
+    trust: Trust
+
+
+def plan(folder: Path, *, by_certificate: bool) -> Plan:
+    """Make keys, and take two ports.
 
     Args:
         folder: for keys.
         by_certificate: tokens name their key by `x5c`, else by `kid`.
-        service: what the registry calls itself; None for its host.
     """
     port, realm_port = real.ports()
-    folder.mkdir(parents=True, exist_ok=True)
     key = ensure_es256_key(folder / "token.pem")
     certificates, keys = folder / "token.crt", folder / "token.jwks.json"
     certificates.write_bytes(_certificate(key))
@@ -120,21 +126,25 @@ def running(folder: Path, *, by_certificate: bool, service: str | None = None) -
     }
     if by_certificate:
         settings["certificate_file"] = str(certificates)
-    if service:
-        settings["service"] = service
-    issuer = build(settings)
-    issuer.start()
-    realm = f"http://127.0.0.1:{realm_port}/token"
     trust = Trust(
-        realm=realm,
-        service=service or f"127.0.0.1:{port}",
+        realm=f"http://127.0.0.1:{realm_port}/token",
+        service=f"127.0.0.1:{port}",
         issuer=TOKEN_ISSUER,
         certificates=certificates if by_certificate else None,
         keys=None if by_certificate else keys,
     )
+    return Plan(port, settings, trust)
+
+
+@contextmanager
+def running(folder: Path, *, by_certificate: bool) -> Iterator[World]:
+    """Start the issuer in this process, and the registry that trusts it; as `plan`."""
+    made = plan(folder, by_certificate=by_certificate)
+    issuer = build(made.settings)
+    issuer.start()
     try:
-        with real.running(port, trust) as url:
-            yield World(url, realm, issuer)
+        with real.running(made.port, made.trust) as url:
+            yield World(url, made.trust.realm, issuer)
     finally:
         issuer.stop()
 
