@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import reading, reading_targets
+from benchmarks import issuers, reading, reading_targets
 from benchmarks.harness import disk, documents, hook, load, page, report, rivals, service
 from benchmarks.harness.load import Target
 from benchmarks.harness.paths import RESULTS, ROOT
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         overhead = None
         if running is not None and not options.no_hook:
             overhead = hook.measured(running.address, running.token, folder)
+    issued = None if options.no_service or options.no_issuers else issuers.measured()
     pairs = report.comparisons(results)
     gates = report.gates(results, pairs, sync)
     print("\n".join(report.table(results)), end="\n\n")
@@ -48,15 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n".join([*reading.table(), *reading_targets.table()]), end="\n\n")
     if overhead is not None:
         print("\n".join(hook.table(overhead)), end="\n\n")
+    if issued is not None:
+        print("\n".join(issuers.table(issued)), end="\n\n")
     print(f"one sync of this disk: {sync:.0f} us; machine: {report.machine()}")
     print("\n".join(gate.line() for gate in gates))
-    found = {**report.document(results, pairs, gates, sync), "hook": overhead}
+    found = {**report.document(results, pairs, gates, sync), "hook": overhead, "issuers": issued}
     text = json.dumps(found, indent=1)
     (RESULTS / "result.json").write_text(text + "\n", "utf-8")
     if options.document:
         page.write(PAGE, results, pairs, gates, sync)
         if overhead is not None:
             hook.document(PAGE, overhead)
+        if issued is not None:
+            issuers.document(PAGE, issued)
     return 1 if options.strict and not all(gate.met for gate in gates) else 0
 
 
@@ -68,6 +73,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rivals", nargs="*", choices=RIVALS, default=list(RIVALS))
     parser.add_argument("--no-service", action="store_true", help="the rivals only")
     parser.add_argument("--no-hook", action="store_true", help="without the hook for AutoGen")
+    parser.add_argument("--no-issuers", action="store_true", help="without credentials")
     parser.add_argument("--no-batch", action="store_true", help="without POST /authorize/batch")
     parser.add_argument("--address", help="a service that already runs, host:port")
     parser.add_argument("--token", default="", help="its bearer token")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -25,6 +26,17 @@ def spread(values: Sequence[float]) -> Spread:
     if not values:
         raise ValueError("nothing was measured")
     return Spread(median(values), min(values), max(values))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The least value that `share` of all do not exceed (nearest rank).
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not values:
+        raise ValueError("nothing was measured")
+    return sorted(values)[max(math.ceil(share * len(values)), 1) - 1]
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.harness import cpu, hook, page, report
 from benchmarks.harness.load import Measured
 from benchmarks.harness.rounds import Series
-from benchmarks.harness.stats import Gate, Spread, ratios, spread
+from benchmarks.harness.stats import Gate, Spread, quantile, ratios, spread
 
 
 def _run(*, throughput: float, p50: float = 1000.0) -> Measured:
@@ -35,6 +35,12 @@ def _series(*throughputs: float, p50: float = 1000.0) -> Series:
 
 def test_spread_is_median_with_range() -> None:
     assert spread([3.0, 1.0, 10.0]) == Spread(3.0, 1.0, 10.0)
+
+
+def test_quantile_is_a_value_that_was_measured() -> None:
+    values = [float(one) for one in range(100, 0, -1)]
+    assert [quantile(values, share) for share in (0.0, 0.5, 0.99, 1.0)] == [1, 50, 99, 100]
+    assert quantile([7.0], 0.99) == 7.0
 
 
 def test_nothing_measured_is_an_error_and_not_zero() -> None:
