@@ -75,6 +75,19 @@ def test_api_is_called_once_as_decided_and_other_tries_are_in_the_record(world: 
         assert _leaked(world, word) == []
 
 
+def test_both_are_checked_beforehand(world: World) -> None:
+    for issuer in (world.images, world.orders):
+        done = subprocess.run(
+            [*issuer.process.command, "--check"],
+            cwd=issuer.process.folder,
+            env=issuer.process.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_record_of_both_verifies(world: World) -> None:
     done = subprocess.run(
         [*PROGRAM, "verify"],
