@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import jwt
 import pytest
 
 import registry_world
-from counterfoil.core.model import Permission
 from counterfoil_issuers.contract import Ended, TargetError
 from registry_client import Act, Client, delete, digest_of, manifest_of, mount, pull, push
+from registry_jobs import DIGEST, FEW, THERE, Found, Text, hold, singles
 from registry_world import World, job_of, now
 
 pytestmark = pytest.mark.e2e
-THERE = "acme/there"
-"""A repository with an image of the tag `1`, before each test."""
 
 
 @pytest.fixture(scope="module")
@@ -44,48 +42,18 @@ def _there(world: World) -> None:
     assert push(world.client([rights]), world.reference(f"{THERE}:1"))
 
 
-DIGEST = digest_of(manifest_of("plain"))
-
-
 def _mount(client: Client, reference: str) -> bool:
     host = reference.partition("/")[0]
     return mount(client, reference, f"{host}/{THERE}:1")
 
 
-JOBS: dict[str, tuple[str, str, dict[str, Any], Act, int]] = {
-    "push-of-a-new-repository": ("push", "acme/new:1", {}, push, 2),
-    "push-of-an-existing-repository": ("push", f"{THERE}:2", {}, push, 2),
-    "push-of-a-deep-name": ("push", "acme/team-a/api__v2.x:1", {}, push, 2),
-    "pull-by-tag": ("pull", f"{THERE}:1", {}, pull, 1),
-    "pull-by-digest": ("pull", f"{THERE}@{DIGEST}", {}, pull, 1),
-    "delete-by-digest": ("delete", f"{THERE}@{DIGEST}", {}, delete, 1),
-    "delete-by-tag": ("delete", f"{THERE}:1", {}, delete, 2),
-    "push-that-mounts": ("push", "acme/mounted:1", {"from": f"{THERE}:1"}, _mount, 3),
-}
-
-
-def _singles(permissions: Sequence[Permission]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for item in permissions:
-        actions: Any = item["actions"]
-        found += [(str(item["identifier"]), action) for action in actions]
-    return found
-
-
-@pytest.mark.parametrize("name", JOBS)
-def test_what_was_read_from_a_job_is_enough_and_each_right_of_it_is_necessary(
-    world: World, name: str
-) -> None:
-    verb, image, arguments, act, count = JOBS[name]
-    permissions = world.decided(verb, image, **arguments)
-    singles = _singles(permissions)
-    assert len(singles) == count
-    for less in singles:
-        kept = [world.right(path, action) for path, action in singles if (path, action) != less]
-        # An empty credential is none: then it is one for the repository next to it.
-        narrow = world.client(kept or [world.right("acme/next", less[1])])
-        assert not act(narrow, world.reference(image)), f"{less} is not needed"
-    assert act(world.client(permissions), world.reference(image))
+@pytest.mark.parametrize("text", FEW, ids=str)
+def test_what_was_read_from_a_job_is_enough_necessary_and_no_more(world: World, text: Text) -> None:
+    found = Found()
+    hold(world, text, found)
+    assert found.wrong == []
+    assert found.tried["necessary"] == len(singles(text.permissions(world)))
+    assert found.tried["tight"] == found.tried["control"] > 10
 
 
 def test_pushed_image_is_the_one_that_others_pull(world: World) -> None:

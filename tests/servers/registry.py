@@ -96,3 +96,9 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 def ports() -> tuple[int, int]:
     """One for the registry and one for its realm: each has to know the other's."""
     return free_port(), free_port()
+
+
+def version() -> str:
+    """What the program says it is."""
+    done = subprocess.run([str(PROGRAM), "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.split()[-1].partition("+")[0]
