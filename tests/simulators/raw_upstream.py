@@ -14,19 +14,25 @@ PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2
 
 @dataclass(slots=True)
 class RawUpstream:
-    """`heard` holds each request as it came; `answer` is sent for each, after `hold` is set."""
+    """`heard` holds each request as it came; `answer` is sent for each, after `hold` is set.
+
+    `rest` follows it once `go` is set.
+    """
 
     port: int
     answer: bytes = PLAIN
     hold: threading.Event | None = None
+    rest: bytes = b""
+    go: threading.Event = field(default_factory=threading.Event)
     heard: list[bytes] = field(default_factory=list)
     came: threading.Event = field(default_factory=threading.Event)
 
     def forget(self) -> None:
         """As it was at first."""
-        self.answer, self.hold = PLAIN, None
+        self.answer, self.rest, self.hold = PLAIN, b"", None
         self.heard.clear()
         self.came.clear()
+        self.go.clear()
 
     @property
     def origin(self) -> str:
@@ -55,6 +61,9 @@ class RawUpstream:
             if self.hold is not None:
                 self.hold.wait(20)
             connection.sendall(self.answer)
+            if self.rest:
+                self.go.wait(20)
+                connection.sendall(self.rest)
             connection.shutdown(socket.SHUT_WR)
 
 

@@ -88,7 +88,7 @@ class Gateway:
             raise Refused(HTTPStatus.CONFLICT, "request_used", solution)
         try:
             async with self.upstream.send(whole) as answer:
-                return await self._back(request, whole, answer)
+                return await self._back(request, whole, answer, holder)
         except Withheld as error:
             holder.refused.add(error.code)
             solution = "the answer of the API cannot be given to an agent"
@@ -97,7 +97,11 @@ class Gateway:
             return _problem(HTTPStatus.BAD_GATEWAY, "api_not_reached", _UNREACHED)
 
     async def _back(
-        self, request: web.BaseRequest, sent: Request, answer: aiohttp.ClientResponse
+        self,
+        request: web.BaseRequest,
+        sent: Request,
+        answer: aiohttp.ClientResponse,
+        holder: Pass,
     ) -> web.StreamResponse:
         """The answer; one that has to end once it is begun is cut: so it is not taken for whole."""
         if not HTTPStatus.OK <= answer.status < _NO_STATUS:
@@ -125,7 +129,10 @@ class Gateway:
         except asyncio.CancelledError:
             _cut(request)
             raise
-        except (Withheld, aiohttp.ClientError, OSError, ValueError):
+        except Withheld as error:
+            holder.refused.add(error.code)
+            _cut(request)
+        except (aiohttp.ClientError, OSError, ValueError):
             _cut(request)
         return response
 
