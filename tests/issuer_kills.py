@@ -137,7 +137,7 @@ class Kills:
     def _kill(self, kills: int) -> None:
         chance = random.Random(self.seed)  # noqa: S311 -- no secret
         for number in range(kills):
-            if self._over.wait(chance.uniform(0.3, 1.5)):
+            if self._over.wait(chance.uniform(0.5, 6.0)):
                 return
             if number % 3 == 2:
                 self._restart_service()

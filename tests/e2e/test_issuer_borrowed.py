@@ -71,3 +71,16 @@ def test_what_was_changed_on_a_borrowed_table_is_told(db: Orders) -> None:
         "ALTER POLICY mine ON public.customers USING (true);"
         "ALTER TABLE public.customers ALTER COLUMN name SET DEFAULT 'nobody'"
     )
+
+
+def test_decided_column_with_somebodys_function_in_its_default_loses_it(db: Orders) -> None:
+    # The interpreter reads no default that calls one, so what was decided was another default.
+    job, made, _ = issued(db, "ALTER TABLE public.customers ADD COLUMN x int DEFAULT 3")
+    hidden = "ALTER TABLE public.customers ADD COLUMN x int DEFAULT public.owners_own()"
+    assert db.do(made, hidden) == [None]
+    assert codes(db.target.end(job).findings) == {"added_default"}
+    assert db.run(
+        "SELECT count(*) FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid"
+        " AND a.attnum = d.adnum WHERE adrelid = 'public.customers'::regclass AND attname = 'x'"
+    ) == [[0]]
+    db.execute("ALTER TABLE public.customers DROP COLUMN x")

@@ -256,6 +256,11 @@ def test_right_that_the_issuer_lacks_makes_no_weaker_role(db: Orders) -> None:
         db.target.make(job)
     assert db.names() == []
     db.execute("GRANT SELECT ON public.kept TO counterfoil_issuer WITH GRANT OPTION")
+    # Of a right that it may not pass on beside one that it may, the server only warns.
+    other, _ = db.job("DELETE FROM public.kept WHERE id = 1")
+    with pytest.raises(TargetError, match="lacks a right"):
+        db.target.make(other)
+    assert db.names() == []
     made = db.target.make(job)
     assert db.do(made, "SELECT id FROM public.kept") == [None]
     assert db.target.end(job) == Ended()
