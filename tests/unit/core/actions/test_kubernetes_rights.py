@@ -111,6 +111,7 @@ def test_wildcards_are_named_and_never_rendered() -> None:
     "rule",
     [
         {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
+        {**PODS, "nonResourceURLs": ["/metrics"]},
         {"apiGroups": [""], "resources": ["pods"]},
         {"apiGroups": [""], "verbs": ["get"]},
         {"resources": ["pods"], "verbs": ["get"]},
