@@ -112,12 +112,20 @@ def test_wildcards_are_named_and_never_rendered() -> None:
     [
         {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
         {**PODS, "nonResourceURLs": ["/metrics"]},
+        {**PODS, "verbs": None},
+        {**PODS, "verbs": "get"},
+        {**PODS, "resources": [{}]},
+        {**PODS, "resourceNames": None},
+        None,
         {"apiGroups": [""], "resources": ["pods"]},
         {"apiGroups": [""], "verbs": ["get"]},
         {"resources": ["pods"], "verbs": ["get"]},
     ],
 )
-def test_rule_that_is_none_of_a_role_is_not_sure(rule: dict[str, Any]) -> None:
+def test_rule_that_is_none_of_a_role_is_not_sure(rule: Any) -> None:
+    assert codes(read_manifest(json.dumps(role() | {"rules": None}))) == [
+        "uncertain.manifest_value"
+    ]
     assert codes(read_manifest(json.dumps(role(rule)))) == ["uncertain.manifest_value"]
 
 

@@ -7,7 +7,7 @@ it, and so does one that binds it, where the manifest itself shows the role.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, cast
 
 from counterfoil.core.actions.contract import Unreadable
@@ -41,8 +41,8 @@ def rules_of(item: Object, beside: Sequence[Object]) -> tuple[JsonObject, ...]:
         return ()
     if item.kind.kind != "Role":
         return ()
-    rules = item.value.get("rules") or []
-    found = tuple(_rule(rule, f"/rules/{i}") for i, rule in enumerate(cast("list[object]", rules)))
+    rules = cast("list[dict[str, object]]", item.value.get("rules", []))
+    found = tuple(_rule(rule, f"/rules/{i}") for i, rule in enumerate(rules))
     if len(list(zip(rights_in(found), range(MAX_RIGHTS + 1), strict=False))) > MAX_RIGHTS:
         raise Unreadable("uncertain.too_deep", f"more than {MAX_RIGHTS} rights")
     return found
@@ -72,14 +72,13 @@ def handed_out(right: Right) -> tuple[dict[str, JsonValue], list[str]]:
     return target, [f"/verbs/{verb}" for verb in verbs]
 
 
-def _rule(value: object, pointer: str) -> JsonObject:
-    if not isinstance(value, dict) or value.get("nonResourceURLs"):
+def _rule(value: Mapping[str, object], pointer: str) -> JsonObject:
+    if value.get("nonResourceURLs"):
         raise Unreadable("uncertain.manifest_value", pointer)  # a Role has no paths
     rule: dict[str, JsonValue] = {}
     for member in ("apiGroups", "resources", "resourceNames", "verbs"):
-        words = value.get(member) or []
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise Unreadable("uncertain.manifest_value", f"{pointer}/{member}")
+        # Lists of text: the object was walked by the published types.
+        words = cast("list[str]", value.get(member, []))
         if words:
             rule[member] = sorted(set(words))
         elif member != "resourceNames":
