@@ -193,6 +193,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a value missing": (["scale", "deploy/web", "--replicas"], "kubectl_option"),
     "an odd number": (["scale", "deploy/web", "--replicas=0x3"], "kubectl_option"),
     "letters joined with a value": (["get", "pods", "-ojson"], "kubectl_option"),
+    "letters joined, and a value after": (["get", "pods", "-ojson", "wide"], "kubectl_option"),
     "an odd boolean": (["get", "pods", "--watch=1"], "kubectl_option"),
     "all": (["get", "all"], "kubectl_kind"),
     "a custom kind": (["get", "widgets"], "kubectl_kind"),
