@@ -238,6 +238,15 @@ def test_a_namespace_is_said_once_and_alike() -> None:
         read(*APPLY[:3], "-n", "production", stdin=MANIFEST)  # the manifest says staging
 
 
+@pytest.mark.parametrize("choice", [["--all"], ["-l", "app=web"]])
+def test_attack_of_a_manifest_beside_a_choice_of_everything_is_refused(choice: list[str]) -> None:
+    words = ["delete", "-f", "-", *NS]
+    assert read(*words, stdin=MANIFEST).operations
+    with pytest.raises(Unreadable) as doubt:
+        read(*words, *choice, stdin=MANIFEST)
+    assert doubt.value.code == "uncertain.kubectl_argument"
+
+
 def test_a_tool_hands_words_over_as_a_list() -> None:
     arguments = {"cluster": "main", "args": ["apply", "-f", "-", "-n", "staging", "--server-side"]}
     command = Command(

@@ -85,10 +85,11 @@ def test_who_binds_a_role_of_the_same_manifest_needs_what_it_hands_out() -> None
     "shown",
     [
         role(PODS, labels={"a": "b"}) | {"metadata": {"name": "other", "namespace": "staging"}},
+        role(PODS) | {"metadata": {"name": "reader", "namespace": "production"}},
         thing(f"{RBAC}/v1", "ClusterRole", "reader", rules=[PODS])
         | {"metadata": {"name": "reader"}},
     ],
-    ids=["another name", "of the cluster"],
+    ids=["another name", "another namespace", "of the cluster"],
 )
 def test_role_that_a_binding_does_not_name_gives_it_nothing(shown: dict[str, Any]) -> None:
     reading = read_manifest(several(shown, BINDING))
