@@ -91,6 +91,7 @@ _NAMES: Final = {
     "aws": "{arn} in {account}",
     "code": "in {language}, {digest}",
     "directory": "{path} beneath {root}",
+    "endpoint": "{origin}{segments}{query}",
     "file": "{path} beneath {root}",
     "ref": "{ref} of {repository} ({host}{path})",
     "repository": "{repository} ({host}{path})",
@@ -98,16 +99,26 @@ _NAMES: Final = {
     "worktree": "{path} beneath {root}",
 }
 """How a kind of object is named that has no parts for dots."""
+_JOINED: Final = {"segments": ("/", "/"), "query": (" ?", "&")}
+"""Members that are lists, with what stands before such a list and between its items."""
 
 
 def _named(kind: str, target: dict[str, JsonValue]) -> str:
     """Its name. Where the form would leave a member out, or lacks one, all members are shown."""
     form = _NAMES.get(kind, "")
+    target = {name: _joined(name, part) for name, part in target.items() if name != "components"}
     if {field for _, field, _, _ in Formatter().parse(form)} - {None} == target.keys():
         return form.format_map(target)
     # A cluster's core group has an empty name.
     parts = (part for member, part in target.items() if (member, part) != ("api_group", ""))
     return ".".join(map(str, parts))
+
+
+def _joined(name: str, part: JsonValue) -> JsonValue:
+    if not isinstance(part, (list, tuple)) or name not in _JOINED:
+        return part
+    before, between = _JOINED[name]
+    return before + between.join(map(str, part)) if part else ""
 
 
 def _operation(item: dict[str, JsonValue]) -> str:
