@@ -28,6 +28,7 @@ from autogen_counterfoil.guard import Guard
 from autogen_counterfoil.guarding import guard_tools
 from autogen_counterfoil.issued import Credential
 from autogen_counterfoil.login_files import docker_config, kubeconfig
+from autogen_counterfoil.plans import PlanRefusedError, judged_plan
 from autogen_counterfoil.refusal import ActionRefusedError
 from autogen_counterfoil.tool_agent import GuardedToolAgent
 from autogen_counterfoil.workbench import GuardedWorkbench
@@ -47,12 +48,14 @@ __all__ = [
     "HookError",
     "PathRefusedError",
     "PendingApproval",
+    "PlanRefusedError",
     "Root",
     "UnguardedSurfaceError",
     "current_grant",
     "docker_config",
     "file_tools",
     "guard_tools",
+    "judged_plan",
     "kubeconfig",
     "protect",
     "run",

@@ -12,7 +12,7 @@ from simulator import Simulator, delegation
 PUBLIC = {
     "ActionRefusedError", "Credential", "CredentialError", "CredentialNotIssuedError", "DPoPKey", "Grant", "Guard", "GuardedCodeExecutor",
     "GuardedComponentError", "GuardedToolAgent", "GuardedWorkbench", "HookError",
-    "PathRefusedError", "PendingApproval", "Root", "docker_config", "file_tools", "kubeconfig", "UnguardedSurfaceError", "current_grant", "guard_tools", "protect", "run",
+    "PathRefusedError", "PendingApproval", "PlanRefusedError", "judged_plan", "Root", "docker_config", "file_tools", "kubeconfig", "UnguardedSurfaceError", "current_grant", "guard_tools", "protect", "run",
     "run_stream", "through_gateway",
 }  # fmt: skip
 

@@ -134,6 +134,7 @@ def test_a_line_at_two_resources_is_told_how_to_become_two(workspace: Service) -
         for item in reason["details"]["resources"]
     }
     assert parts == {"postgresql": [query], "http": [call]}
+    assert reason["parts"] == [query, call]  # what the agent is shown of its own words
     for part in (query, call):  # control: each by itself
         assert shell(workspace, part).body["effect"] == "allow"
 

@@ -277,7 +277,8 @@ def _apart(
         spans = {reading.operations[index].span for index in indexes if 0 <= index < count}
         parts: list[JsonValue] = [list(span) for span in sorted(filter(None, spans))]
         resources.append({"type": kind, "location": location, "parts": parts})
-    return {"resources": resources}
+    every: list[JsonValue] = [*sorted({index for found in places.values() for index in found})]
+    return {"resources": resources, "operations": every}
 
 
 def _policy(revision: str) -> JsonObject:

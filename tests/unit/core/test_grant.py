@@ -239,7 +239,8 @@ def test_rights_at_two_resources_are_a_deny_that_says_how_to_split(
         "resources": [
             {"type": "postgresql", "location": LOCATION, "parts": [[0, 40]]},
             {"type": "aws_sts", "location": QUEUE["locations"][0], "parts": [[44, 90]]},
-        ]
+        ],
+        "operations": [0, 1],
     }
     assert _issue(reading=reading)[1] is not None  # control: one of them alone
 
