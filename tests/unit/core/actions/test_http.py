@@ -10,7 +10,7 @@ import pytest
 
 from commands import codes
 from counterfoil.core.actions.contract import Unreadable
-from counterfoil.core.actions.http.hosts import power_of
+from counterfoil.core.actions.http.hosts import power_of, read_host
 from counterfoil.core.actions.http.url import Url, read_url, second_opinion
 from counterfoil.core.model import Registered, Resource
 from http_attacks import ALLOWED, BEYOND, OK, ORIGIN, UNSENDABLE
@@ -225,3 +225,14 @@ def test_the_second_opinion_would_catch_a_fault_of_the_first(text: str, origin: 
 def test_an_ipv4_address_inside_of_ipv6_is_uncertain(host: str) -> None:
     assert codes(read_request(f"http://[{host}]/")) == ["uncertain.http_host"]
     assert not codes(read_request("http://[2606:4700::1111]/"))  # control
+
+
+@pytest.mark.parametrize(
+    "host", ["a.0x1", "a.0x", "shop.example.0xff", "a.1", "10.0.0.01", "0xa.1"]
+)
+def test_a_name_that_ends_in_a_number_is_refused_before_any_second_parser(host: str) -> None:
+    """Some resolvers take it for an IPv4 address; the grammar itself must not let it by."""
+    with pytest.raises(Unreadable) as doubt:
+        read_host(host, (0, len(host)))
+    assert doubt.value.code == "uncertain.http_host"
+    assert read_host("a.0xg", (0, 5)) == "a.0xg"  # control: no number

@@ -226,3 +226,12 @@ def test_long_and_deep_lines_are_uncertain_at_once(line: str) -> None:
 
 def test_no_program_is_both_read_and_refused() -> None:
     assert set(PROGRAMS) & set(UNREAD) <= {"command"}
+
+
+@pytest.mark.parametrize("name", ["'cat'", '"cat"', "c'a't", "\\cat", "''cat"])
+def test_a_program_whose_name_is_quoted_is_not_read(name: str) -> None:
+    """Quotes get round an alias or a reserved word: who writes them means another program."""
+    (doubt,) = read_shell(f"{name} a.py").uncertain
+    assert doubt.code == "uncertain.shell_syntax"
+    assert doubt.detail == "the program's name is quoted"
+    assert not codes(read_shell("cat 'a.py'"))  # control: quotes around other words
