@@ -190,3 +190,25 @@ def test_the_plan_in_the_line_is_the_one_the_cloud_tool_reads() -> None:
         other.operations[0].details["plan"]
         != line("terraform apply tfplan", plan=PLAN).operations[0].details["plan"]
     )
+
+
+def test_a_plan_of_opentofu_is_read_and_one_of_a_namesake_is_not() -> None:
+    for provider, found in (("hashicorp/aws", []), ("evil/aws", ["uncertain.plan_resource"])):
+        text = PLAN.replace(
+            "registry.terraform.io/hashicorp/aws", f"registry.opentofu.org/{provider}"
+        )
+        assert codes(line("tofu apply tfplan", plan=text)) == found
+
+
+def test_two_programs_that_need_different_surroundings_are_two_lines() -> None:
+    """A credential is bounded to one repository; the other's push would go without the bound."""
+    other = replace(REPOSITORY, id="api", location="https://git.example.com/acme/api.git")
+    push = "git push {} refs/heads/x:refs/heads/x"
+    first, second = (push.format(item.location) for item in (REPOSITORY, other))
+    registered = Registered.of([WORKSPACE, REPOSITORY, other])
+
+    def of(text: str) -> list[str]:
+        return codes(interpret(shell_command(text, registered=registered), FAMILIES))
+
+    assert of(f"{first}; {second}") == ["uncertain.shell_session"]
+    assert of(first) == of(second) == of(f"{first}; {first}") == []  # control
