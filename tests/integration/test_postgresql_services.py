@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
+from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
 
 from approval_story import Desk, approving_service, fresh, request
+from counterfoil.core.canonical import canonical_bytes
+from counterfoil.core.checkpoint import Checkpoint, VerifierKey, log_origin, open_checkpoint
+from counterfoil.core.tiles import Tile, tile_path
+from counterfoil.core.tree import is_consistent, leaf_hash, root_of
+from counterfoil.ledger.keys import VERIFIER_KEY, Verifier, read_verifier_key
+from counterfoil.ledger.proof_file import Proved, check_proof, read_proof
 from fault.approval_races import at_once
 from main_path import new_run
 from processes import eventually
 from revoking import FRESH
 from servers import ledger_server
-from service import PROGRAM, Service
+from service import PROGRAM, Answer, Service
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +156,64 @@ def test_the_story_and_the_whole_ledger_are_read_on_either(desks: tuple[Desk, De
         assert "whole: postgresql://" in checked.stdout
     ready = two.service.request("GET", "/readyz")
     assert ready.status == 200, ready.body
+
+
+def test_the_evidence_over_http_is_one_log_on_either(desks: tuple[Desk, Desk]) -> None:
+    """Checkpoint, tile, entry, proof and consistency: believed by the key alone, asked of both."""
+    one, two = desks
+    key = read_verifier_key(one.service.keys / VERIFIER_KEY)
+    here, there = (Monitor(desk, one.person("carol", ["compliance"]), key) for desk in (one, two))
+    here.proved(one.ask(fresh(one), "SELECT a FROM public.t")["decision_id"])
+    old = here.checkpoint()
+    decision = one.ask(fresh(one), "SELECT a FROM public.t")["decision_id"]
+    for monitor in (there, here):
+        index, new = monitor.proved(decision).index, monitor.checkpoint()
+        entry = monitor.get(f"entry/{index}").body
+        leaf = entry if isinstance(entry, bytes) else canonical_bytes(entry)
+        tile = monitor.get(f"tile/{tile_path_of(new.size)}").body
+        hashes = [tile[at : at + 32] for at in range(0, len(tile), 32)]
+        assert leaf_hash(leaf) == hashes[index]
+        assert root_of(hashes) == new.root
+        grown = monitor.get(f"consistency?old={old.size}").body
+        later = monitor.opened(grown["checkpoint"].encode())
+        steps = [b64decode(step) for step in grown["proof"]]
+        assert is_consistent(old.size, old.root, later.size, later.root, steps)
+    assert here.get("entry/999999").status == 404  # control
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """Asks one replica, and believes the key alone."""
+
+    desk: Desk
+    token: str
+    key: VerifierKey
+
+    def get(self, path: str) -> Answer:
+        return self.desk.service.request("GET", f"/ledger/default/{path}", token=self.token)
+
+    def proved(self, name: str) -> Proved:
+        """A record's proof, once it has its number."""
+        answers: list[Answer] = []
+
+        def there() -> bool:
+            answers.append(self.get(f"proof/{name}"))
+            return answers[-1].status == 200
+
+        eventually(there, "a proof")
+        body = answers[-1].body
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return check_proof(read_proof(data), self.key)
+
+    def checkpoint(self) -> Checkpoint:
+        return self.opened(self.get("checkpoint").body)
+
+    def opened(self, note: bytes) -> Checkpoint:
+        named = self.key.named(log_origin(self.key.name, "default"))
+        return open_checkpoint(note, named, Verifier(self.key))
+
+
+def tile_path_of(size: int) -> str:
+    """The one tile of leaf hashes of a log of fewer than 256."""
+    assert size < 256
+    return f"0/{tile_path(Tile(0, 0, size))}"
