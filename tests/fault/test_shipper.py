@@ -24,6 +24,7 @@ from counterfoil.config import Config, load_config
 from counterfoil.config_model import ExportEntry
 from counterfoil.export_status import ExportStatus, read_status
 from ledgers import CLOCK, Ledger, event, running_ledger, soon
+from servers import ledger_server
 from simulators import document_server
 from simulators.collector import Collector, collector
 
@@ -56,8 +57,9 @@ class World:
     def __init__(self, ledger: Ledger, folder: Path, name: str, **entry: Any) -> None:
         self.ledger, self.tenant = ledger, name
         written = folder / "counterfoil.toml"
+        where = ledger.place if ledger.server else f"sqlite:///{ledger.database}"
         written.write_text(
-            f'[ledger]\nurl = "sqlite:///{ledger.database}"\n'
+            f'[ledger]\nurl = "{where}"\n'
             f'[keys]\ndirectory = "{ledger.keys}"\n'
             f'[server]\nrun_directory = "{ledger.socket.parent}"\n'
         )
@@ -104,6 +106,31 @@ def test_each_record_arrives_once_and_the_cursor_survives(
     assert (status.shipped, status.behind, status.alarm) == (len(sink.events), 0, "")
     # What leaves the ledger is known to it: once, not with each request.
     assert world.kinds() == [*["decided"] * 3, "exported", "decided"]
+
+
+def test_records_of_a_postgresql_ledger_arrive_in_the_order_of_their_numbers(
+    postgresql_server: ledger_server.Server, sink: Collector, tmp_path: Path
+) -> None:
+    with running_ledger(tmp_path / "own", server=postgresql_server) as ledger:
+        ledger.client()
+        world = World(ledger, tmp_path, "replicas", url=sink.url)
+        first = world.append(3)
+        ledger.settle()
+        assert world.turn().alarm == ""
+        assert sorted(sink.events) == sorted(first)
+        second = world.append()
+        ledger.settle()
+        world.shipment = Shipment(world.entry, world.config, PACE)  # another life
+        status = world.turn()
+        numbered = [
+            item.event_id
+            for item in ledger.clients[0]
+            .slices.forwards(world.tenant, after=-1, most=512, choose=lambda _: True)
+            .events
+        ]
+        assert sink.events == numbered[: len(sink.events)]
+        assert second[0] in sink.events
+        assert (status.behind, status.alarm) == (0, "")
 
 
 def hangs(handler: BaseHTTPRequestHandler) -> None:
