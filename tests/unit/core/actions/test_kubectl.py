@@ -238,7 +238,7 @@ def test_a_namespace_is_said_once_and_alike() -> None:
         read(*APPLY[:3], "-n", "production", stdin=MANIFEST)  # the manifest says staging
 
 
-@pytest.mark.parametrize("choice", [["--all"], ["-l", "app=web"]])
+@pytest.mark.parametrize("choice", [["--all"], ["-l", "app=web"], ["deployment/api"]])
 def test_attack_of_a_manifest_beside_a_choice_of_everything_is_refused(choice: list[str]) -> None:
     words = ["delete", "-f", "-", *NS]
     assert read(*words, stdin=MANIFEST).operations
