@@ -134,14 +134,27 @@ def test_outside_of_a_call_no_plan_is_given(program: str, tmp_path: Path) -> Non
         pytest.fail("nobody judged it")
 
 
-@pytest.mark.parametrize("script", ["exit 1", "exec sleep 30"])
-async def test_a_program_that_shows_nothing_has_nothing_applied(
-    sim: Simulator, token: Token, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+@pytest.mark.parametrize(
+    "case",
+    [
+        ('cat "$4"; exit 1', "cannot show the plan"),
+        ("exec sleep 30", "did not show the plan in time"),
+    ],
+)
+async def test_a_program_that_fails_or_hangs_has_nothing_applied(
+    sim: Simulator,
+    token: Token,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    case: tuple[str, str],
 ) -> None:
+    script, said = case
     broken = tmp_path / "broken"
     broken.write_text(f"#!/bin/sh\n{script}\n", "utf-8")
     broken.chmod(0o755)
     file = tmp_path / "tfplan"
     file.write_text(PLAN, "utf-8")
-    monkeypatch.setattr(plans, "SHOW_SECONDS", 0.3)
-    assert (await applied(sim, token, file, str(broken)))[1] is True
+    monkeypatch.setattr(plans, "SHOW_SECONDS", 5.0 if "exit" in script else 0.3)
+    text, is_error = await applied(sim, token, file, str(broken))
+    assert is_error
+    assert said in text
