@@ -236,3 +236,25 @@ def test_a_name_that_ends_in_a_number_is_refused_before_any_second_parser(host: 
         read_host(host, (0, len(host)))
     assert doubt.value.code == "uncertain.http_host"
     assert read_host("a.0xg", (0, 5)) == "a.0xg"  # control: no number
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "a%2eb",
+        "a.example:+81",
+        "a.example:8_1",
+        "a.example:٨١",
+        "a.example:65536",
+        "a.example:-1",
+        "a.example:081",
+        "a.example.",
+        "\uff41.example",
+        "a\u3002example",
+        "a\xad.example",
+    ],
+)
+def test_hosts_and_ports_that_clients_read_differently_are_uncertain(place: str) -> None:
+    reading = read_request(f"https://{place}/")
+    assert codes(reading)[0].startswith("uncertain.http_")
+    assert not codes(read_request("https://a.example:81/"))  # control

@@ -235,3 +235,28 @@ def test_a_program_whose_name_is_quoted_is_not_read(name: str) -> None:
     assert doubt.code == "uncertain.shell_syntax"
     assert doubt.detail == "the program's name is quoted"
     assert not codes(read_shell("cat 'a.py'"))  # control: quotes around other words
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tar -xf a.tar --checkpoint-action=exec=id",
+        "tar -I id -xf a.tar",
+        "rsync -e id a b",
+        "scp -S id a b",
+        "zip -TT id a.zip a",
+        "wget https://a.example/",
+        "coproc ls",
+        "time ls",
+    ],
+)
+def test_programs_with_options_that_run_others_are_not_read(line: str) -> None:
+    assert codes(read_shell(line))[0].startswith("uncertain.shell_")
+    assert not read_shell(line).operations
+
+
+def test_a_line_that_goes_on_is_one_word_as_in_bash() -> None:
+    """tree-sitter reads two words here, bash one."""
+    assert codes(read_shell("ls\\\n-l")) == ["uncertain.shell_syntax"]
+    assert rendered("echo ls\\\n-l").endswith("'echo' 'ls-l'")
+    assert rendered("echo ls \\\n-l").endswith("'echo' 'ls' '-l'")  # control: a blank before it
