@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.ledger import log_check
 from ledger_samples import Sample, closed_ledger, copy_of
 
 RECORD_TABLES = {
@@ -36,6 +37,12 @@ _seeded = random.Random(20_260_101)  # noqa: S311 (not for secrets)
 def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     with closed_ledger(tmp_path_factory.mktemp("verify")) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These ledgers are closed: what is not there now is not about to be numbered."""
+    monkeypatch.setattr(log_check, "_NUMBERING_SECONDS", 0.0)
 
 
 @pytest.fixture
