@@ -13,7 +13,7 @@ MYPY_DIRS := service issuers tests benchmarks
 TEST_WORKERS ?= $(shell echo $$(( ($$(nproc 2>/dev/null || echo 2) * 3 + 1) / 2 )))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check lint types imports policy hooks test-hooks \
+.PHONY: help setup run demo test test-faults check lint types imports policy hooks test-hooks \
 	hooks-types hooks-highest hooks-lowest images compose-keys e2e prove bench lock clean
 
 help: ## show this list
@@ -30,11 +30,15 @@ demo: setup ## an AutoGen team on a real PostgreSQL, each action judged: ten sec
 	@$(PYTHON) tools/setup.py hooks-highest
 	@exec env PYTHONPATH=examples .venv-hooks/bin/python -m demo
 
-test: setup ## all tests, in parallel, offline
+test: setup ## all tests but those of faults, in parallel, offline
 	@$(PYTHON) tools/setup.py tests
-	@$(WITH_GO) $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal -m "not e2e and not prove"
+	@$(WITH_GO) $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal -m "not e2e and not prove" --ignore tests/fault
 
-check: setup lint types imports policy hooks-types test ## all that must pass but for the hook's own tests: lint, types, imports, policy, tests
+test-faults: setup ## what holds under kills, full disks, broken processes and hostile input
+	@$(PYTHON) tools/setup.py tests
+	@$(WITH_GO) $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal -m "not e2e and not prove" tests/fault
+
+check: setup lint types imports policy hooks-types test ## all that must pass first: lint, types, imports, policy, tests; then make test-faults, test-hooks, e2e
 
 lint: setup ## ruff, and the house's own size limits
 	@$(BIN)/ruff check --quiet $(wildcard $(PY_DIRS))
