@@ -101,7 +101,7 @@ def test_a_forged_group_approves_nothing(desk: Desk) -> None:
 def test_a_forwarded_link_shows_and_permits_nothing(desk: Desk) -> None:
     token = fresh(desk)
     approval = desk.opened(token)
-    assert approval["url"].endswith(f"/approvals/{approval['id']}")  # and holds no secret
+    assert approval["url"].endswith(f"/console/approvals/{approval['id']}")  # and holds no secret
     for reader in (desk.person("mallory", ("developers",)), fresh(desk), desk.agent("run_other")):
         assert_problem(desk.read(approval["id"], reader), 404, "request.not_found")
     assert_problem(desk.service.request("GET", f"/approvals/{approval['id']}"), 401, NO_CREDENTIAL)

@@ -41,7 +41,10 @@ def test_a_needed_approval_is_opened_and_permits_nothing(desk: Desk) -> None:
     assert not {"execute", "scoped_token_request"} & decision.keys()
     approval = decision["approval"]
     assert approval["status"] == "pending"
-    assert approval["url"] == f"http://127.0.0.1:{desk.service.port}/approvals/{approval['id']}"
+    assert (
+        approval["url"]
+        == f"http://127.0.0.1:{desk.service.port}/console/approvals/{approval['id']}"
+    )
     assert desk.kinds(decision["decision_id"]) == ["decided", "approval_requested"]
     ours = leaves(desk.service, run)
     assert [leaf["event"] for leaf in ours] == ["decided", "approval_requested"]

@@ -10,7 +10,8 @@ from counterfoil.core.response import policy_json
 from counterfoil.core.template import holes_json
 from counterfoil.core.times import rfc3339_second
 
-PATH = "/approvals/"
+PATH = "/console/approvals/"
+"""The page of the console where a person judges it; the link holds no secret and no right."""
 
 
 def reference_json(approval: Approval, *, url: str, now: float) -> JsonObject:
