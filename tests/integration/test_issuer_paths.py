@@ -101,7 +101,8 @@ def test_an_issuers_assertion_reaches_nothing_else(service: Service, grant: Gran
             assertion = grant.key.assertion(f"http://127.0.0.1:{service.port}")
             body = example["example"] if example else None
             filled += "?old=1" if path.endswith("consistency") else ""
-            answer = service.request(method.upper(), filled, body, token=assertion)
+            key = {"Idempotency-Key": "k"} if path == "/access/v1/requests" else None
+            answer = service.request(method.upper(), filled, body, token=assertion, headers=key)
             assert answer.status in {401, 404}, (path, answer.body)
             assert answer.body["code"] in {"identity.invalid_token", "request.not_found"}
             tried += answer.status == 401
