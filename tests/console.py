@@ -40,6 +40,7 @@ PAGES = {
     "/console/ledger": "a person",
     "/console/ledger/<decision_id>": "a person",
     "/console/ledger/<decision_id>/file": "a person",
+    "/console/policy": "a person",
     "/console/signin": "anybody",
     "/console/signin/callback": "anybody",
     "/console/signin/saml": "anybody",

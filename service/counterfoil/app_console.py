@@ -16,7 +16,8 @@ from flask import Blueprint
 
 from counterfoil.app_reading import reading_flows
 from counterfoil.config import DEVELOPMENT_ISSUER, Config
-from counterfoil.core.model import Subject
+from counterfoil.core.model import JsonValue, Subject
+from counterfoil.core.remedy import object_at
 from counterfoil.core.sources import VerifiedSource
 from counterfoil.detectors import SecretMasker
 from counterfoil.flows.activity import ActivityFlow
@@ -33,6 +34,7 @@ from counterfoil.http.console.door import ConsoleDoor
 from counterfoil.http.console.evidence import evidence_blueprint
 from counterfoil.http.console.limits import RateLimit
 from counterfoil.http.console.pages import Pages
+from counterfoil.http.console.policy import policy_blueprint
 from counterfoil.http.console.signin import signin_blueprint
 from counterfoil.http.console.static import static_blueprint
 from counterfoil.http.health import Check
@@ -45,6 +47,8 @@ from counterfoil.ledger.client import LedgerClient
 from counterfoil.ledger.keys import load_master
 from counterfoil.ledger.proof_file import InvalidProof, check_proof, read_proof
 from counterfoil.ledger.sealing import derived_key
+from counterfoil.policy.bundle import read_files
+from counterfoil.policy.evidence import base_data
 from counterfoil.ports import Clock, IdentityVerifier, Ids
 from counterfoil.ports_tokens import SamlCodes
 
@@ -125,6 +129,7 @@ class Console:
             limit=RateLimit(config.console.answers_per_minute, monotonic),
         )
         yield self._activity()
+        yield policy_blueprint(self.door, access=self._access)
         yield evidence_blueprint(
             self.door,
             evidence=shared.evidence(self.identity),
@@ -158,6 +163,10 @@ class Console:
             counting=counting,
             prompts=RunPromptFlow(ledger=parts.ledger, masker=masker),
         )
+
+    def _access(self, tenant: str) -> Mapping[str, JsonValue]:
+        files = read_files(self._config.policy.bundle)
+        return object_at(base_data(files), "data", "access", tenant)
 
     def _before(self) -> RunBeforeFlow:
         parts = self._parts
