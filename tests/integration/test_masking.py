@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from counterfoil.core.privacy import HOLDS
 from service import Service
 
 KEY = "AKIA" + "IOSFODNN7EXAMPLE"
@@ -51,6 +52,7 @@ def test_an_operators_reading_is_recorded_by_the_running_service(
         ("prove", decision, "--output", str(tmp_path / "closed.json")),  # control: opens nothing
         ("prove", decision, "--open", "arguments", "--output", output),
         ("trail", decision),
+        ("hold", "list", "--tenant", "default"),
         ("tail", "--no-follow", "--json"),
     ):
         done = subprocess.run(
@@ -72,4 +74,5 @@ def test_an_operators_reading_is_recorded_by_the_running_service(
             readings.append((plain["via"], plain["decisions"], line["subject"]))
     of_this = [one for one in readings if decision in one[1]]
     assert of_this == [("prove", [decision], None), ("trail", [decision], None)]
+    assert ("hold", [HOLDS], None) in readings
     assert readings[-1][0] == "tail"  # once for each page of what it shows
