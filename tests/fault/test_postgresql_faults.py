@@ -5,18 +5,15 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from counterfoil.config_ledger import PostgresqlPlace
 from counterfoil.errors import LedgerUnavailable
 from counterfoil.ledger.client import LedgerClient
 from counterfoil.ledger.postgresql.world import Wants
-from counterfoil.ports import Event
 from erasing import erase, person
+from ledger_faults import append, ids, recovered, superuser
 from ledgers import ALICE, CLOCK, Ledger, event, new_id, running_ledger, soon
 from servers import ledger_server
 from simulators.postgresql_proxy import Act, proxied
@@ -29,44 +26,6 @@ _DISK_FULL = """CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
 def ledger(tmp_path: Path, postgresql_server: ledger_server.Server) -> Iterator[Ledger]:
     with running_ledger(tmp_path, server=postgresql_server) as started:
         yield started
-
-
-@contextmanager
-def superuser(ledger: Ledger) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    place = ledger.place
-    assert isinstance(place, PostgresqlPlace)
-    with psycopg.connect(
-        host=place.host,
-        user="postgres",
-        dbname=place.database,
-        options="-c search_path=counterfoil",
-        autocommit=True,
-    ) as db:
-        yield db
-
-
-def ids(ledger: Ledger) -> list[str]:
-    """Every event in the order of its number."""
-    return [row[0] for row in ledger.rows("SELECT event_id FROM entries ORDER BY seq")]
-
-
-def append(client: LedgerClient, sent: Event, seconds: float = 20.0) -> str:
-    """The id of what is recorded, or the refusal."""
-    try:
-        (recorded,) = client.append([sent], deadline=soon(seconds))
-    except LedgerUnavailable as error:
-        return f"refused: {error.detail}"
-    return recorded.receipt.event_id
-
-
-def recovered(client: LedgerClient) -> str:
-    """The id of the first event that is recorded again."""
-    until = soon(60)
-    while CLOCK.monotonic() < until:
-        sent = event()
-        if append(client, sent) == sent.event_id:
-            return sent.event_id
-    raise AssertionError("it did not recover")
 
 
 @pytest.mark.parametrize(("act", "is_recorded"), [("cut after", True), ("cut before", False)])
