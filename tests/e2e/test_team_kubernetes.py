@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.keys import ensure_issuer_key
 from issuing_kubernetes import NAMESPACE, OTHER, Holder, issuers_token, left
 from kubernetes_jobs import pod, workload
-from servers.credential_team import given, run_team
+from servers.credential_team import given, register, run_team
 from servers.issuer import Issuer, make_issuer, running_issuer
 from servers.kubernetes import Cluster
-from service import Service, free_port, running_service
+from service import Service, running_service
 
 pytestmark = pytest.mark.e2e
 SCRIPT, NAME = "target_team.py", "kubernetes-main"
@@ -33,30 +32,10 @@ class World:
     cluster: Cluster
 
 
-def _config(home: Path, location: str, port: int) -> None:
-    keys = home / "var" / "keys"
-    ensure_issuer_key(keys, NAME)
-    (home / "counterfoil.toml").write_text(
-        f"""
-[[issuer]]
-name = "{NAME}"
-jwks_file = "{keys}/issuer-{NAME}.jwks.json"
-endpoint = "http://127.0.0.1:{port}/credential"
-[[resource]]
-type = "kubernetes"
-id = "main"
-location = "{location}"
-issuer = "{NAME}"
-""",
-        "utf-8",
-    )
-
-
 @pytest.fixture(scope="module")
 def world(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder, home = tmp_path_factory.mktemp("issuer"), tmp_path_factory.mktemp("service")
-    port = free_port()
-    _config(home, cluster.url, port)
+    port = register(home, NAME, "kubernetes", "main", cluster.url)
     token_file = folder / "own.token"
     token_file.write_text(issuers_token(cluster), "ascii")
     settings = {

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 import registry_world
-from counterfoil.keys import ensure_issuer_key
 from registry_client import Client, pull
 from servers import registry as real_registry
-from servers.credential_team import given, run_team
+from servers.credential_team import given, register, run_team
 from servers.issuer import Issuer, make_issuer, running_issuer
-from service import Service, free_port, running_service
+from service import Service, running_service
 
 pytestmark = pytest.mark.e2e
 SCRIPT, NAME = "target_team.py", "registry-images"
@@ -29,30 +28,11 @@ class World:
     host: str
 
 
-def _config(home: Path, location: str, port: int) -> None:
-    keys = home / "var" / "keys"
-    ensure_issuer_key(keys, NAME)
-    (home / "counterfoil.toml").write_text(
-        f"""
-[[issuer]]
-name = "{NAME}"
-jwks_file = "{keys}/issuer-{NAME}.jwks.json"
-endpoint = "http://127.0.0.1:{port}/credential"
-[[resource]]
-type = "oci_registry"
-id = "images"
-location = "{location}"
-issuer = "{NAME}"
-""",
-        "utf-8",
-    )
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder, home = tmp_path_factory.mktemp("issuer"), tmp_path_factory.mktemp("service")
-    plan, port = registry_world.plan(folder, by_certificate=True), free_port()
-    _config(home, plan.settings["location"], port)
+    plan = registry_world.plan(folder, by_certificate=True)
+    port = register(home, NAME, "oci_registry", "images", plan.settings["location"])
     with running_service(home) as service:
         listen = f"127.0.0.1:{port}"
         made = make_issuer(

@@ -10,11 +10,30 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from counterfoil.keys import ensure_issuer_key
 from proofs import Prover
 from servers.team import PYTHON, ROOT
-from service import Service
+from service import Service, free_port
 
 SCRIPTS = ROOT / "hooks" / "tests" / "servers"
+
+
+def register(home: Path, issuer: str, kind: str, resource: str, location: str) -> int:
+    """Tell a service that is to start in `home` of a target and its issuer; the issuer's port."""
+    port, keys = free_port(), home / "var" / "keys"
+    ensure_issuer_key(keys, issuer)
+    entry = {"type": kind, "id": resource, "location": location, "issuer": issuer}
+    known = {
+        "name": issuer,
+        "jwks_file": str(keys / f"issuer-{issuer}.jwks.json"),
+        "endpoint": f"http://127.0.0.1:{port}/credential",
+    }
+    lines = [
+        *("[[issuer]]", *(f"{name} = {json.dumps(value)}" for name, value in known.items())),
+        *("[[resource]]", *(f"{name} = {json.dumps(value)}" for name, value in entry.items())),
+    ]
+    (home / "counterfoil.toml").write_text("\n".join(lines) + "\n", "utf-8")
+    return port
 
 
 def run_team(
