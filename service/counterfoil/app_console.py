@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -165,8 +166,7 @@ class Console:
         )
 
     def _access(self, tenant: str) -> Mapping[str, JsonValue]:
-        files = read_files(self._config.policy.bundle)
-        return object_at(base_data(files), "data", "access", tenant)
+        return access_of(self._config.policy.bundle, tenant)
 
     def _before(self) -> RunBeforeFlow:
         parts = self._parts
@@ -217,6 +217,15 @@ class LedgerProofs:
         except InvalidProof as error:
             return str(error)
         return ""
+
+
+def access_of(bundle: Path, tenant: str) -> Mapping[str, JsonValue]:
+    """One tenant's `data.access` in the bundle's files; empty where it has none.
+
+    Raises:
+        ConfigError: the bundle cannot be read.
+    """
+    return object_at(base_data(read_files(bundle)), "data", "access", tenant)
 
 
 def development_person(sub: str, groups: tuple[str, ...], now: float) -> VerifiedSource:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from console import PAYLOADS, Visitor, assert_harmless, visitor, words
-from counterfoil.app_console import Console
+from counterfoil.app_console import Console, access_of
 from counterfoil.core.model import JsonValue
+from counterfoil.http.console.policy import within
 from counterfoil.http.lean import LeanFlask
 from service import Service
 from simulators.in_process import application_over
@@ -73,3 +76,21 @@ def test_hostile_names_are_text_and_the_page_stays_small(
     assert_harmless(page)
     assert "The page does not hold all." in words(page)
     assert len(page.data) < 100_000
+
+
+def test_another_tenants_groups_and_rights_are_not_told(tmp_path: Path) -> None:
+    for tenant in ("one", "two"):
+        folder = tmp_path / "data" / "access" / tenant
+        folder.mkdir(parents=True)
+        roles = {"r": {"groups": {f"{tenant}-group": True}, "agents": {"i": {"coder": True}}}}
+        data = {"roles": roles, "database": {f"{tenant}-orders": {"r": "allow"}}}
+        (folder / "data.json").write_text(json.dumps(data))
+
+    def told(tenant: str, group: str) -> str:
+        return str(within(access_of(tmp_path, tenant), {"group": group, "agent": "coder"}))
+
+    assert "two-" not in told("one", "one-group")
+    assert "one-orders" in told("one", "one-group")  # control
+    assert "orders" not in told("one", "two-group")
+    assert "two-orders" in told("two", "two-group")  # control
+    assert "orders" not in told("three", "one-group")
