@@ -20,6 +20,8 @@ def test_a_command_of_more_operations_than_anybody_reads_is_denied(service: Serv
     assert codes(read_sql(drop(MAX_OPERATIONS + 1))) == ["uncertain.too_deep"]
     assert len(read_sql(drop(MAX_OPERATIONS)).operations) == MAX_OPERATIONS  # control
     refused = ask(service, sql_request(drop(1_100))).body
-    assert_denied(refused, "uncertain.too_deep")
+    assert_denied(refused)
+    # A busy machine may be at the end of the reader's time first; the exact code stands above.
+    assert refused["reasons"][0]["code"] in {"uncertain.too_deep", "uncertain.reader_timeout"}
     asked = ask(service, sql_request(drop(MAX_OPERATIONS))).body
     assert asked["effect"] == "needs_approval"  # control

@@ -71,7 +71,7 @@ def test_an_operators_reading_is_recorded_by_the_running_service(
             path = f"/ledger/default/entry/{line['index']}"
             leaf = service.request("GET", path, token=auditor).body
             plain = (json.loads(leaf) if isinstance(leaf, bytes) else leaf)["plain"]
-            readings.append((plain["via"], plain["decisions"], line["subject"]))
+            readings.append((plain.get("via", ""), plain.get("decisions", []), line["subject"]))
     of_this = [one for one in readings if decision in one[1]]
     assert of_this == [("prove", [decision], None), ("trail", [decision], None)]
     assert ("hold", [HOLDS], None) in readings
