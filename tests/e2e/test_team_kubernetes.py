@@ -20,7 +20,7 @@ from service import Service, running_service
 
 pytestmark = pytest.mark.e2e
 SCRIPT, NAME = "target_team.py", "kubernetes-main"
-WEB = workload("Deployment", "web", pod())
+WEB = workload("Deployment", "of-a-team", pod())  # other tests leave theirs in the cluster
 ELSEWHERE = {**WEB, "metadata": {**WEB["metadata"], "namespace": OTHER}}
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 
