@@ -67,7 +67,7 @@ def test_an_operators_reading_is_recorded_by_the_running_service(
     auditor = service.token("carol", ("compliance",), None)
     readings: list[tuple[str, list[str], object]] = []
     for line in map(json.loads, done.stdout.splitlines()):
-        if line["event"] == "record_read":
+        if line["event"] == "record_read" and line["tenant"] == "default":
             path = f"/ledger/default/entry/{line['index']}"
             leaf = service.request("GET", path, token=auditor).body
             plain = (json.loads(leaf) if isinstance(leaf, bytes) else leaf)["plain"]
@@ -75,4 +75,5 @@ def test_an_operators_reading_is_recorded_by_the_running_service(
     of_this = [one for one in readings if decision in one[1]]
     assert of_this == [("prove", [decision], None), ("trail", [decision], None)]
     assert ("hold", [HOLDS], None) in readings
-    assert readings[-1][0] == "tail"  # once for each page of what it shows
+    after = readings[readings.index(of_this[-1]) + 1 :]
+    assert "tail" in [via for via, _, _ in after]  # once for each page of what it shows
