@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -18,7 +17,6 @@ from flask import Blueprint
 from counterfoil.app_reading import reading_flows
 from counterfoil.config import DEVELOPMENT_ISSUER, Config
 from counterfoil.core.model import JsonValue, Subject
-from counterfoil.core.remedy import object_at
 from counterfoil.core.sources import VerifiedSource
 from counterfoil.detectors import SecretMasker
 from counterfoil.flows.activity import ActivityFlow
@@ -48,8 +46,7 @@ from counterfoil.ledger.client import LedgerClient
 from counterfoil.ledger.keys import load_master
 from counterfoil.ledger.proof_file import InvalidProof, check_proof, read_proof
 from counterfoil.ledger.sealing import derived_key
-from counterfoil.policy.bundle import read_files
-from counterfoil.policy.evidence import base_data
+from counterfoil.policy.evidence import access_of
 from counterfoil.ports import Clock, IdentityVerifier, Ids
 from counterfoil.ports_tokens import SamlCodes
 
@@ -217,15 +214,6 @@ class LedgerProofs:
         except InvalidProof as error:
             return str(error)
         return ""
-
-
-def access_of(bundle: Path, tenant: str) -> Mapping[str, JsonValue]:
-    """One tenant's `data.access` in the bundle's files; empty where it has none.
-
-    Raises:
-        ConfigError: the bundle cannot be read.
-    """
-    return object_at(base_data(read_files(bundle)), "data", "access", tenant)
 
 
 def development_person(sub: str, groups: tuple[str, ...], now: float) -> VerifiedSource:

@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 import pytest
 
 from console import PAYLOADS, Visitor, assert_harmless, visitor, words
-from counterfoil.app_console import Console, access_of
+from counterfoil.app_console import Console
 from counterfoil.core.model import JsonValue
 from counterfoil.http.console.policy import within
 from counterfoil.http.lean import LeanFlask
+from counterfoil.policy.evidence import access_of
 from service import Service
 from simulators.in_process import application_over
 

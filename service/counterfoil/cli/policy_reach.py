@@ -27,14 +27,14 @@ from counterfoil.core.rights import (
     ALLOW,
     Reach,
     agents_of,
+    effect_in_words,
     groups_of,
     reach,
-    roles_of_agent,
+    roles_of_agents_named,
     roles_of_person,
 )
 from counterfoil.errors import ConfigError, RequestError
-from counterfoil.policy.bundle import read_files
-from counterfoil.policy.evidence import base_data
+from counterfoil.policy.evidence import access_of
 from counterfoil.resources import packaged
 from counterfoil.schemas_registry import SchemaRegistry
 from counterfoil.system import SystemClock
@@ -167,13 +167,8 @@ def what_can(args: argparse.Namespace) -> int:
         ConfigError: the configuration or the policy cannot be used.
     """
     access = _access(configuration(args), args.tenant)
-    agents = [
-        agent
-        for agent in agents_of(access)
-        if agent[1] == args.agent and args.issuer in {None, agent[0]}
-    ]
     person = roles_of_person(access, args.group)
-    usable = frozenset[str]().union(*(roles_of_agent(access, agent) for agent in agents))
+    usable = roles_of_agents_named(access, args.agent, args.issuer)
     found = [one for one in reach(access, person, usable) if args.family in {None, one.family}]
     if args.json:
         print(compact([_reach_json(one, access) for one in found]))
@@ -198,12 +193,9 @@ def _why_nothing(args: argparse.Namespace, person: frozenset[str], usable: froze
 
 
 def _effect(one: Reach, access: Mapping[str, JsonValue]) -> str:
-    text = one.effect
+    text = effect_in_words(one, access)
     if one.effect != ALLOW:
-        terms = object_at(access, "approvals", one.effect)
-        approvers = terms.get("approvers")
-        names = ", ".join(map(str, approvers)) if isinstance(approvers, list) else "nobody known"
-        text = f"needs approval by {terms.get('quorum', 1)} of {names} ({one.effect})"
+        text += f" ({one.effect})"
     return "; ".join([text, *(f"within {compact(dict(limit))}" for limit in one.limits)])
 
 
@@ -222,8 +214,7 @@ def _reach_json(one: Reach, access: Mapping[str, JsonValue]) -> JsonObject:
 
 
 def _access(config: Config, tenant: str) -> Mapping[str, JsonValue]:
-    files = read_files(config.policy.bundle)
-    access = object_at(base_data(files), "data", "access", tenant)
+    access = access_of(config.policy.bundle, tenant)
     if not access:
         raise ConfigError(
             f"the policy has no data of tenant {tenant}: data/access/{tenant}/data.json",

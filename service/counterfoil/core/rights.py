@@ -71,6 +71,24 @@ def roles_of_agent(access: Mapping[str, JsonValue], agent: tuple[str, str]) -> f
     )
 
 
+def roles_of_agents_named(
+    access: Mapping[str, JsonValue], name: str, issuer: str | None = None
+) -> frozenset[str]:
+    """The roles of an agent that is asked about by its name, of one issuer or of any."""
+    agents = [one for one in agents_of(access) if one[1] == name and issuer in {None, one[0]}]
+    return frozenset[str]().union(*(roles_of_agent(access, one) for one in agents))
+
+
+def effect_in_words(one: Reach, access: Mapping[str, JsonValue]) -> str:
+    """`allow`, or who must approve; without the limits."""
+    if one.effect == ALLOW:
+        return ALLOW
+    terms = object_at(access, "approvals", one.effect)
+    approvers = terms.get("approvers")
+    names = ", ".join(map(str, approvers)) if isinstance(approvers, list) else "nobody known"
+    return f"needs approval by {terms.get('quorum', 1)} of {names}"
+
+
 def reach(
     access: Mapping[str, JsonValue], person: frozenset[str], agent: frozenset[str]
 ) -> list[Reach]:

@@ -15,8 +15,8 @@ from typing import Final
 import orjson
 
 from counterfoil.core.model import JsonObject, JsonValue
-from counterfoil.core.remedy import Setting, with_settings
-from counterfoil.policy.bundle import read_bundle
+from counterfoil.core.remedy import Setting, object_at, with_settings
+from counterfoil.policy.bundle import read_bundle, read_files
 from counterfoil.policy.tools import Node, OpaTool
 from counterfoil.policy.traced_names import DataPath
 from counterfoil.policy.tracing import Held, Missed, read_trace
@@ -100,6 +100,15 @@ def base_data(files: Mapping[str, bytes]) -> JsonObject:
         if isinstance(value, dict):
             at.update(value)
     return whole
+
+
+def access_of(bundle: Path, tenant: str) -> Mapping[str, JsonValue]:
+    """One tenant's `data.access` in the bundle's files; empty where it has none.
+
+    Raises:
+        ConfigError: the bundle cannot be read.
+    """
+    return object_at(base_data(read_files(bundle)), "data", "access", tenant)
 
 
 def looked_up(data: JsonObject, path: DataPath) -> JsonValue:

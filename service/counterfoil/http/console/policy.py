@@ -10,14 +10,13 @@ from markupsafe import escape
 
 from counterfoil.core.canonical import canonical_bytes
 from counterfoil.core.model import JsonValue
-from counterfoil.core.remedy import object_at
 from counterfoil.core.rights import (
-    ALLOW,
     Reach,
     agents_of,
+    effect_in_words,
     groups_of,
     reach,
-    roles_of_agent,
+    roles_of_agents_named,
     roles_of_person,
 )
 from counterfoil.core.visible import Piece
@@ -67,9 +66,7 @@ def within(access: Mapping[str, JsonValue], asked: Mapping[str, str]) -> dict[st
     group, agent = asked.get("group", "").strip(), asked.get("agent", "").strip()
     groups, agents = groups_of(access), agents_of(access)
     person = roles_of_person(access, (group,))
-    usable = frozenset[str]().union(
-        *(roles_of_agent(access, one) for one in agents if one[1] == agent)
-    )
+    usable = roles_of_agents_named(access, agent)
     found = reach(access, person, usable) if group or agent else None
     rows = None if found is None else [_row(one, access) for one in found]
     shown_groups = _fitting([{"name": _cell(name)} for name in groups])
@@ -110,14 +107,8 @@ def _row(one: Reach, access: Mapping[str, JsonValue]) -> dict[str, list[Piece]]:
 
 
 def _effect(one: Reach, access: Mapping[str, JsonValue]) -> str:
-    text = one.effect
-    if one.effect != ALLOW:
-        terms = object_at(access, "approvals", one.effect)
-        approvers = terms.get("approvers")
-        names = ", ".join(map(str, approvers)) if isinstance(approvers, list) else "nobody known"
-        text = f"needs approval by {terms.get('quorum', 1)} of {names}"
     limits = (canonical_bytes(dict(limit)).decode() for limit in one.limits)
-    return "; ".join([text, *(f"within {limit}" for limit in limits)])
+    return "; ".join([effect_in_words(one, access), *(f"within {limit}" for limit in limits)])
 
 
 def _cell(text: str) -> list[Piece]:
