@@ -51,8 +51,6 @@ from counterfoil.policy.evidence import PolicyCopy
 from counterfoil.policy.local import local_opa
 from counterfoil.policy.server import find_opa
 from counterfoil.policy.tools import OpaTool
-from counterfoil.resources import packaged
-from counterfoil.schemas_registry import SchemaRegistry
 from counterfoil.system import RandomIds, SystemClock
 
 CACHE_FOLDER: Final = "explain"  # within server.run_directory
@@ -147,12 +145,7 @@ def run(args: argparse.Namespace) -> int:
         if recorded is not None:
             _decision(recorded, asking, args)
             return EXIT_GOOD
-        explainer = Explainer(
-            flow=asking.flow,
-            schemas=SchemaRegistry.load(packaged("schemas")),
-            max_bytes=config.server.max_body_bytes,
-            caller=asking.caller,
-        )
+        explainer = Explainer.of(asking.flow, config, asking.caller)
         if args.lines is not None:
             return _lines(explainer, asking if args.why else None, args)
         return _one(explainer, asking, config, args)

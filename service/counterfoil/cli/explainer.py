@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from counterfoil.config import Config
 from counterfoil.core.model import AuthorizationRequest, Caller, JsonObject
 from counterfoil.core.strict_json import parse
 from counterfoil.core.wire import authorization_request
 from counterfoil.errors import RequestError
 from counterfoil.flows.explain import Explained, ExplainFlow
+from counterfoil.resources import packaged
 from counterfoil.schemas_registry import SchemaRegistry
 
 
@@ -21,6 +23,12 @@ class Explainer:
     schemas: SchemaRegistry
     max_bytes: int
     caller: Caller
+
+    @classmethod
+    def of(cls, flow: ExplainFlow, config: Config, caller: Caller) -> Explainer:
+        """Read by the published schema, within the service's own bound."""
+        schemas = SchemaRegistry.load(packaged("schemas"))
+        return cls(flow, schemas, config.server.max_body_bytes, caller)
 
     def request(self, line: bytes) -> AuthorizationRequest:
         """One `{tool, arguments}` as the request that the service would get.

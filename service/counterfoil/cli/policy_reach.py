@@ -35,8 +35,6 @@ from counterfoil.core.rights import (
 )
 from counterfoil.errors import ConfigError, RequestError
 from counterfoil.policy.evidence import access_of
-from counterfoil.resources import packaged
-from counterfoil.schemas_registry import SchemaRegistry
 from counterfoil.system import SystemClock
 
 _LIFETIME_SECONDS: Final = 900.0
@@ -86,12 +84,7 @@ def who_can(args: argparse.Namespace) -> int:
     groups, agents = groups_of(access), agents_of(access)
     line = b'{"tool":%b,"arguments":%b}' % (orjson.dumps(args.tool), args.arguments.encode())
     with asking_of(config, _caller(args.tenant, (), ("", ""))) as asking:
-        explainer = Explainer(
-            flow=asking.flow,
-            schemas=SchemaRegistry.load(packaged("schemas")),
-            max_bytes=config.server.max_body_bytes,
-            caller=asking.caller,
-        )
+        explainer = Explainer.of(asking.flow, config, asking.caller)
         ask = _Asker(explainer, line, args.tenant, total=len(groups) * len(agents))
         answers = [ask((group,), agent) for agent in agents for group in groups]
         may = [item for item in answers if not item.denied]
